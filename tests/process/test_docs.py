@@ -43,7 +43,8 @@ ELSEWHERE = {
     ("troubleshooting.md", '"schema"'): "test_troubleshooting.py",
     ("collector.md", "python agent.py"): "test_collector.py",
     ("configuration.md", "OTEL_CONFIG_FILE="): "test_config_file.py",
-    ("configuration.md", "file_format:"): "test_config_file.py",
+    ("configuration.md", "capture_message_content: SPAN_ONLY"): "test_config_file.py",
+    ("configuration.md", "capture_message_content: NO_CONTENT"): "test_config_file.py",
     ("cost.md", '"input_cost_per_token"'): "test_cost_page.py",
     ("cost.md", "AGENTOPS_PRICES="): "test_cost_page.py",
     ("mlflow.md", "mlflow server"): "test_mlflow.py",
@@ -62,11 +63,12 @@ NOT_RUN = {
     ("collector.md", "receivers:"): "a Collector is no Python package",
     ("cost.md", "AGENTOPS_LIVE_PRICES="): "it fetches prices from the internet",
     ("docker.md", "FROM python"): "Docker cannot run here",
-    ("docker.md", "docker run -e"): "Docker cannot run here",
-    ("docker.md", "docker build"): "Docker cannot run here",
+    ("docker.md", "docker build -t"): "Docker cannot run here",
+    ("docker.md", "docker build -f"): "Docker cannot run here",
     ("docker.md", "docker compose"): "Docker cannot run here",
     ("kubernetes.md", "docker build"): "Docker cannot run here",
-    ("kubernetes.md", "kubectl"): "it needs a cluster",
+    ("kubernetes.md", "kubectl apply"): "it needs a cluster",
+    ("kubernetes.md", "kubectl create secret"): "it needs a cluster",
     ("kubernetes.md", "helm"): "it needs a cluster",
     ("serverless.md", "aws lambda"): "it needs an account of AWS",
     ("servers.md", "uvicorn app:app"): "the servers are not installed; test_servers.py has others of their commands",
@@ -80,6 +82,7 @@ APP = "import litellm\nlitellm.completion('openai/gpt-4o-mini', [{'role': 'user'
 SPAN = "from opentelemetry import trace\ntrace.get_tracer('app').start_span('a span').end()\n"
 USES = {
     "def handler(": "print(handler({'question': 'Hi'}, None))\n",
+    "def test_summary(": "test_summary()\n",
     "def post_fork(": f"post_fork(None, None)\n{SPAN}",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
@@ -13,6 +14,7 @@ import pytest
 
 from agentops_otel_litellm.cli.doctor import CHECKS, examine
 from agentops_otel_litellm.cli.report import Examined, Record
+from agentops_otel_litellm.exporters.console import ConsoleSpanExporter
 from agentops_otel_litellm.sdk.distro import AgentOpsDistro
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.settings.config_file import Option, configuration_file, describe_error, is_configured_by_file
@@ -319,12 +321,16 @@ def test_a_key_in_the_file_sends_to_agentops(configured: Configured) -> None:
     assert not sends_to_agentops(configured("api_key: ${MISSING_CANARY}"))
 
 
-def test_the_documented_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has every option, all of them valid, and the SDK accepts it."""
+def test_the_documented_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first file and the second one are valid, and the SDK accepts them. The second one has every option."""
     from opentelemetry.configuration import load_config_file
 
     page = (ROOT / "docs/configuration.md").read_text("utf-8")
-    (text,) = re.findall(r"```yaml\n(file_format.*?)```", page, re.DOTALL)
+    first, text = re.findall(r"```yaml\n(file_format.*?)```", page, re.DOTALL)
+    start = tmp_path / "start.yaml"
+    start.write_text(first, "utf-8")
+    assert [each.text for each in settings_checks({FILE: str(start)}) if each.state.value == "problem"] == []
+    assert load_config_file(str(start)).tracer_provider is not None
     monkeypatch.setenv("AGENTOPS_API_KEY", OPTIONS["api_key"][1])
     monkeypatch.chdir(tmp_path)
     Path("prices.json").write_text('{"a-model": {"input_cost_per_token": 1e-6}}', "utf-8")
@@ -337,3 +343,13 @@ def test_the_documented_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert found.options["api_key"] == Option(text=OPTIONS["api_key"][1], line=found.options["api_key"].line)
     assert [each.text for each in settings_checks({FILE: str(file)}) if each.state.value == "problem"] == []
     assert load_config_file(str(file)).tracer_provider is not None
+
+
+def test_the_hint_names_the_configuration_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a file, the variables that the other hint names have no effect."""
+    file = tmp_path / "otel.yaml"
+    file.write_text('file_format: "1.0"\n', "utf-8")
+    monkeypatch.setenv("OTEL_CONFIG_FILE", str(file))
+    out = io.StringIO()
+    ConsoleSpanExporter(out)
+    assert out.getvalue() == f"agentops-otel-litellm: LiteLLM calls are printed here: agentops_console in {file}.\n"

@@ -36,6 +36,7 @@ from agentops_otel_litellm.exporters.console_lines import (
 )
 from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.settings.config_file import configuration_file
 from agentops_otel_litellm.settings.parsing import is_first_process
 from agentops_otel_litellm.version import SCOPE
 
@@ -48,6 +49,8 @@ HINT = (
     "OTEL_TRACES_EXPORTER=none switches this off."
 )
 """The first lines. Each fits a terminal of 80 columns."""
+FILE_HINT = "agentops-otel-litellm: LiteLLM calls are printed here: agentops_console in {}."
+"""The first line, if the file in OTEL_CONFIG_FILE names this exporter. The variables in `HINT` have no effect then."""
 
 UNLIMITED = 1_000  # the width for output that is not a terminal, such as a log file, in which nothing is truncated
 DEPTH_LIMIT = 100  # maximum number of spans above a call
@@ -137,10 +140,12 @@ class ConsoleSpanExporter(SpanExporter):
         with suppress(AttributeError, OSError, ValueError):  # no stderr, or one that is closed
             if not is_first_process():
                 return
+            file = configuration_file()
+            hint = HINT if file is None else FILE_HINT.format(file.path)
             if console is None:
-                (out or sys.stderr).write(f"{HINT}\n")
+                (out or sys.stderr).write(f"{hint}\n")
             else:
-                console.print(HINT, style="dim", markup=False, highlight=False)
+                console.print(hint, style="dim", markup=False, highlight=False)
 
     def _start_empty(self) -> None:
         """Start with nothing to print, also in a forked process, because the parent prints its own spans."""
