@@ -37,7 +37,7 @@ from agentops_otel_litellm.exporters.console_lines import (
 from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.settings.config_file import configuration_file
-from agentops_otel_litellm.settings.parsing import is_first_process
+from agentops_otel_litellm.settings.parsing import is_first_process, masked
 from agentops_otel_litellm.version import SCOPE
 
 if TYPE_CHECKING:  # rich is optional, and imported only when there is a line to print, because the import takes long
@@ -141,7 +141,7 @@ class ConsoleSpanExporter(SpanExporter):
             if not is_first_process():
                 return
             file = configuration_file()
-            hint = HINT if file is None else FILE_HINT.format(file.path)
+            hint = HINT if file is None else FILE_HINT.format(masked("OTEL_CONFIG_FILE", file.path))
             if console is None:
                 (out or sys.stderr).write(f"{hint}\n")
             else:

@@ -15,6 +15,24 @@ from operator import attrgetter
 from agentops_otel_litellm.call import Attempt, Call, Failure, Stream
 from agentops_otel_litellm.providers import model_prefixes
 
+_IMAGE_CODES = (
+    "empty_image_file",
+    "failed_to_download_image",
+    "image_file_not_found",
+    "image_file_too_large",
+    "image_parse_error",
+    "image_too_large",
+    "image_too_small",
+    "invalid_base64_image",
+    "invalid_image",
+    "invalid_image_format",
+    "invalid_image_mode",
+    "invalid_image_url",
+    "unsupported_image_media_type",
+)
+"""OpenAI's error codes for an image in the request that it cannot use."""
+
+
 # The provider's own code → category. It is more precise than LiteLLM's exception class.
 CODE_CATEGORIES = {
     "billing_hard_limit_reached": "quota",
@@ -31,20 +49,7 @@ CODE_CATEGORIES = {
     "vector_store_timeout": "timeout",
     "invalid_prompt": "invalid_request",
     "image_content_policy_violation": "content_filter",
-    **dict.fromkeys(
-        (
-            *(
-                "invalid_image",
-                "invalid_image_format",
-                "invalid_image_mode",
-                "invalid_image_url",
-                "invalid_base64_image",
-            ),
-            *("image_too_large", "image_too_small", "image_parse_error", "image_file_too_large", "empty_image_file"),
-            *("unsupported_image_media_type", "image_file_not_found", "failed_to_download_image"),
-        ),
-        "invalid_request",
-    ),
+    **dict.fromkeys(_IMAGE_CODES, "invalid_request"),
     "model_not_found": "not_found",
 }
 
