@@ -17,6 +17,8 @@ import wrapt
 from opentelemetry.context import Context, attach, detach, get_current
 
 MODULE = "concurrent.futures.thread"
+LITELLMS_LOGGING = "litellm.litellm_core_utils.thread_pool_executor"
+"""The module with the thread pool, `executor`, in which LiteLLM logs calls. It needs no context."""
 Submit = Callable[..., object]
 
 
@@ -58,6 +60,8 @@ class ExecutorContext:
             if not context or len(args) < 2:  # noqa: PLR2004 - the executor and the function
                 return submit(*args, **kwargs)
             executor, function, *rest = args
+            if executor is getattr(sys.modules.get(LITELLMS_LOGGING), "executor", None):
+                return submit(*args, **kwargs)
             return submit(executor, _run, context, function, *rest, **kwargs)
 
         return submit_with_context

@@ -86,7 +86,7 @@ class _TracedFunction:
                 current: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
                 if current is not None and not current.has_ended() and self._is_nested(operation, kwargs, current):
                     return self._step(operation, current, kwargs, context)
-                if current is None and operation.calls_a_model:
+                if context and current is None and operation.calls_a_model:
                     warn_of_outer_call(context)
                 request = self._request(args, kwargs)
                 if request is None:

@@ -13,11 +13,10 @@ from typing import Any
 
 from agentops_otel_litellm.call import Cost, Estimate, Request, Response, Routing, Target, Usage
 from agentops_otel_litellm.readers.parameters import read_routing, read_target
-from agentops_otel_litellm.readers.streams import Chunks
+from agentops_otel_litellm.readers.streams import Chunks, with_usage
 from agentops_otel_litellm.readers.usage_and_cost import litellm_cost, read_counted, read_stream_cost, read_usage
 from agentops_otel_litellm.readers.values import (
     COLLECTIONS,
-    NO_FIELDS,
     Parameters,
     Rows,
     characters,
@@ -225,17 +224,10 @@ def reported_usage(stream: Any) -> Usage | None:
     LiteLLM's estimate instead of the provider's usage.
     """
     reported: list[Usage] = []
-    for chunk in elements(getattr(stream, "chunks", None)):
-        if isinstance(chunk, dict):
-            stated = chunk.get("usage")
-        else:
-            # The same as `field`, without a function call, because a stream may have thousands of chunks.
-            extra = getattr(chunk, "__pydantic_extra__", None) or NO_FIELDS
-            stated = extra["usage"] if "usage" in extra else getattr(chunk, "__dict__", NO_FIELDS).get("usage")
-        if stated is not None:
-            usage = read_usage(chunk)
-            if usage is not None:
-                reported.append(usage)
+    for chunk in with_usage(elements(getattr(stream, "chunks", None))):
+        usage = read_usage(chunk)
+        if usage is not None:
+            reported.append(usage)
     return _merged(reported) if len(reported) > 1 else reported[0] if reported else None
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from agentops_otel_litellm.call import Cost, Usage
 from agentops_otel_litellm.providers import provider_named
-from agentops_otel_litellm.readers.streams import Chunks
+from agentops_otel_litellm.readers.streams import Chunks, with_usage
 from agentops_otel_litellm.readers.usage_and_cost import (
     litellm_cost,
     price_result,
@@ -56,12 +56,13 @@ def _last_stated(chunks: Chunks, logging: Any) -> Cost | None:
     # If LiteLLM has translated the stream from a chat, the usage is in the chat's chunks.
     stream = getattr(chunks, "stream", None)
     translated = getattr(chunks, "_chat", None) or getattr(stream, "litellm_custom_stream_wrapper", None)
-    last = (chunks.provider_chunks or getattr(translated, "chunks", None) or [])[-_MAX_LAST_CHUNKS:]
-    for chunk in reversed(last):
+    own = chunks.provider_chunks
+    last = (own or getattr(translated, "chunks", None) or [])[-_MAX_LAST_CHUNKS:]
+    for chunk in with_usage(reversed(last)):
         cost = _cost_in_usage(chunk)
         if cost is not None:
             return cost
-    if translated is not None:
+    if translated is not None or own is not None:
         return None
     response = field(field(stream, "completed_response"), "response")
     cost = _cost_in_usage(response) or _cost_in_usage({"usage": getattr(chunks, "counted", None)})

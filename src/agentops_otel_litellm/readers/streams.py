@@ -5,7 +5,7 @@ Each API format with streams has an accumulator, a subclass of `Chunks`, in the 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from json import JSONDecoder
 from types import AsyncGeneratorType, FrameType, GeneratorType, SimpleNamespace
@@ -15,6 +15,7 @@ from agentops_otel_litellm.call import Failure, Response, Usage
 from agentops_otel_litellm.guard import log_fault
 from agentops_otel_litellm.readers.parts import Draft
 from agentops_otel_litellm.readers.values import (
+    NO_FIELDS,
     Parameters,
     elements,
     field,
@@ -244,3 +245,15 @@ def kept_finish_reasons(stream: Any) -> Mapping[int, str | None]:
     """
     kept = getattr(getattr(stream, "chunk_creator", None), "finish_reasons", None)
     return kept if type(kept) is dict else {}
+
+
+def with_usage(chunks: Iterable[Any]) -> Iterator[Any]:
+    """The chunks of a stream that have usage. No function is called for a chunk, because there may be thousands."""
+    for chunk in chunks:
+        if isinstance(chunk, dict):
+            usage = chunk.get("usage")
+        else:  # the same as `field`
+            extra = getattr(chunk, "__pydantic_extra__", None) or NO_FIELDS
+            usage = extra["usage"] if "usage" in extra else getattr(chunk, "__dict__", NO_FIELDS).get("usage")
+        if usage is not None:
+            yield chunk
