@@ -135,14 +135,14 @@ BACKGROUND = Background()
 # --- long work in steps -----------------------------------------------------------------------------------
 
 
-STEP = 0.003
+STEP = 0.002
 """Seconds after which a thread with long work lets other threads run."""
 
 Item = TypeVar("Item")
 
 
 def in_steps(items: Iterable[Item]) -> Iterator[Item]:
-    """Return the items, and let other threads run about every 3 ms.
+    """Return the items, and let other threads run about every 2 ms.
 
     Otherwise, the thread that works on the items would own the global interpreter lock until Python takes it away,
     after 5 ms. An event loop that wakes up meanwhile would wait as long, each time. More frequent changes of the thread
