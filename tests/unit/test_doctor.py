@@ -779,7 +779,7 @@ def test_an_instrumentation_of_a_framework_is_reported(
     assert remedy is None or remedy in found[0].advice
 
 
-@pytest.mark.parametrize("name", ["strands-agents", "google-adk"])
+@pytest.mark.parametrize("name", ["strands-agents", "google-adk", "lmnr"])
 def test_a_framework_that_records_its_calls_is_reported(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -226,6 +226,26 @@ def test_another_instrumentation_is_told_of(logged: LoggedWarnings, monkeypatch:
     assert line == TWICE.format("OpenInference", "Switch it off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=litellm.")
 
 
+def test_laminar_is_warned_of(logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its instrumentation has no entry point, so no variable switches it off."""
+
+    class Laminar(BaseInstrumentor):  # type: ignore[misc]  # untyped
+        def instrumentation_dependencies(self) -> tuple[str, ...]:
+            return ()
+
+        def _instrument(self, **_kwargs: object) -> None: ...
+
+        def _uninstrument(self, **_kwargs: object) -> None: ...
+
+    module = ModuleType("lmnr.opentelemetry_lib.opentelemetry.instrumentation.litellm")
+    module.LitellmInstrumentor = Laminar  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    Laminar().instrument()
+    warn_of_other_recorders(cast("Telemetry", TRACING.telemetry))
+    remedy = "Switch it off: Laminar.initialize(disabled_instruments={Instruments.LITELLM})."
+    assert logged.take() == [TWICE.format("Laminar", remedy)]
+
+
 @pytest.mark.parametrize(
     ("attributes", "warnings"),
     [

@@ -57,8 +57,8 @@ FRAMEWORKS = {
     "openinference.instrumentation.smolagents": "smolagents",
 }
 """Module of an instrumentation that records the calls of models of a framework → the framework."""
-RECORDING = ("google-adk", "strands-agents")
-"""Frameworks that record their calls of models themselves, and have no setting against it."""
+RECORDING = ("google-adk", "lmnr", "strands-agents")
+"""Packages that record calls of models themselves, and have no variable against it. `lmnr` is Laminar's."""
 
 
 def framework_that_records_calls(examined: Examined) -> Iterator[Record]:

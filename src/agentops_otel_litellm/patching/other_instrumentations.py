@@ -236,6 +236,8 @@ INSTRUMENTATIONS = {
     "opentelemetry.instrumentation.litellm": "opentelemetry-instrumentation-litellm",
 }
 _DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
+_LAMINAR = "lmnr.opentelemetry_lib.opentelemetry.instrumentation.litellm"
+"""The module of Laminar's instrumentation of LiteLLM. It has no entry point: `Laminar.initialize()` switches it on."""
 _LISTS = ("callbacks", "success_callback", "failure_callback", "_async_success_callback", "_async_failure_callback")
 _checked: set[str] = set()
 """Not empty if `warn_of_other_recorders` has run in this process."""
@@ -250,12 +252,19 @@ def warn_of_other_recorders(telemetry: Telemetry) -> None:
     _checked.add("first call")
     with _DETECTING:
         for module, name in INSTRUMENTATIONS.items():
-            kind = getattr(sys.modules.get(module), "LiteLLMInstrumentor", None)
-            if kind is not None and kind().is_instrumented_by_opentelemetry:
+            if _is_instrumenting(module, "LiteLLMInstrumentor"):
                 _warn(name, f"Switch it off: {_DISABLED}=litellm.")
+        if _is_instrumenting(_LAMINAR, "LitellmInstrumentor"):
+            _warn("Laminar", "Switch it off: Laminar.initialize(disabled_instruments={Instruments.LITELLM}).")
         litellm = sys.modules.get("litellm")
         for each in _callbacks(getattr(litellm, name, ()) for name in _LISTS):
             check_callback(each, telemetry)
+
+
+def _is_instrumenting(module: str, name: str) -> bool:
+    """Whether the instrumentor with this name has instrumented LiteLLM."""
+    kind = getattr(sys.modules.get(module), name, None)
+    return kind is not None and bool(kind().is_instrumented_by_opentelemetry)
 
 
 _OPERATIONS = frozenset({"chat", "generate_content", "text_completion", "embeddings"})
