@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import Context
-
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import (
     MAX_RECORDED_GAPS,
@@ -25,7 +23,7 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.guard import guard, log_fault
-from agentops_otel_litellm.invocation.context import SUPPRESSED, attach, detach, get_current
+from agentops_otel_litellm.invocation.context import suppressed
 from agentops_otel_litellm.records import Content
 
 if TYPE_CHECKING:
@@ -79,7 +77,7 @@ def _read_call(
     operation, failure = invocation.operation, None
     if error is not None:
         with _READING_EXCEPTION:
-            failure = readers.read_failure(error, sent_request=invocation.attempts.has_any)
+            failure = readers.read_failure(error, sent_request=invocation.attempts.sent_request)
     elif invocation.chunks is not None and invocation.chunks.failure is not None:
         # The provider sent an error as a chunk. LiteLLM may not raise it, and end the stream normally. If LiteLLM has
         # translated the stream, the failed attempt has the provider's own error.
@@ -224,11 +222,8 @@ def _estimate_usage(invocation: Invocation, result: object) -> None:
     """
     if invocation.estimate is not None or not invocation.is_recorded or not invocation.telemetry.estimates_usage:
         return
-    token = attach(Context({**get_current(), SUPPRESSED: True}))  # the hooks must not record this calculation
-    try:
+    with suppressed():  # the hooks must not record this calculation
         invocation.estimate = readers.estimate_chat(invocation.parameters, result, read_target(invocation).model)
-    finally:
-        detach(token)
 
 
 def read_one_of_several(invocation: Invocation, api_format: readers.ApiFormat, result: object) -> ResponseFacts:

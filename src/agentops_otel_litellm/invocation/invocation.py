@@ -147,16 +147,19 @@ class Invocation:
         self.context: Context | None = context_of(self, self._span, context)
         """The context in which LiteLLM runs for the call; `None` after the call has ended."""
         try:
-            try:
-                self._relate_to_others(context)
-                if self._span.is_recording():
-                    self._read_request(context)
-                self.is_mocked = readers.is_mocked(parameters)
-            except Exception as fault:  # must not reach the application
-                log_fault("reading a request", fault)
+            self._read_start(context)
         except BaseException as error:
             self.end_with_error(error)
             raise
+
+    def _read_start(self, context: Context) -> None:
+        try:
+            self._relate_to_others(context)
+            if self._span.is_recording():
+                self._read_request(context)
+            self.is_mocked = readers.is_mocked(self.parameters)
+        except Exception as fault:  # must not reach the application
+            log_fault("reading a request", fault)
 
     @classmethod
     def begin(

@@ -14,19 +14,15 @@ from time import perf_counter
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from opentelemetry.context import Context
-
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.background import KNOWN, mark_as_known
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.context import (
     CURRENT,
-    SUPPRESSED,
-    attach,
     call_in,
-    detach,
     get_current,
     is_suppressed,
+    suppressed,
 )
 from agentops_otel_litellm.invocation.finished_call import read_result, read_target
 from agentops_otel_litellm.invocation.invocation import Invocation
@@ -103,14 +99,10 @@ def wrap_batch_accounting(account: Callable[..., Coroutine[object, object, objec
 
     @wraps(account)
     async def traced_account(*args: object, **kwargs: object) -> object:
-        context = get_current()
-        if context.get(CURRENT) is not None:
+        if get_current().get(CURRENT) is not None:
             return await account(*args, **kwargs)
-        token = attach(Context({**context, SUPPRESSED: True}))
-        try:
+        with suppressed():
             return await account(*args, **kwargs)
-        finally:
-            detach(token)
 
     return traced_account
 
