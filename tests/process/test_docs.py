@@ -107,12 +107,6 @@ def test_every_other_block_is_accounted_for() -> None:
 
 
 @pytest.fixture
-def backend() -> Iterator[OTLPReceiver]:
-    with OTLPReceiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
 def agentops() -> Iterator[AgentOpsPlatform]:
     with AgentOpsPlatform() as platform:
         yield platform
