@@ -102,8 +102,10 @@ class Invocation:
     _route: Invocation | None = None
     """The route of which this call is an attempt. `_route_attempt` is the attempt."""
     _route_attempt: RunningAttempt | None = None
-    _unsettled: Callable[[str | None, float | None], None] | None = None
-    """In a route: ends the span of the last failed attempt. The arguments are those of `settle_attempt`."""
+    unsettled: Callable[[str | None, float | None], None] | None = None
+    """In a route whose last attempt has failed: ends the span of that attempt. The arguments are those of
+    `settle_attempt`.
+    """
 
     _is_finished = False
     """Whether ending the span has begun."""
@@ -147,19 +149,11 @@ class Invocation:
         self.context: Context | None = context_of(self, self._span, context)
         """The context in which LiteLLM runs for the call; `None` after the call has ended."""
         try:
-            self._read_start(context)
+            self._relate_to_others(context)
+            self._read_request(context)
         except BaseException as error:
             self.end_with_error(error)
             raise
-
-    def _read_start(self, context: Context) -> None:
-        try:
-            self._relate_to_others(context)
-            if self._span.is_recording():
-                self._read_request(context)
-            self.is_mocked = readers.is_mocked(self.parameters)
-        except Exception as fault:  # must not reach the application
-            log_fault("reading a request", fault)
 
     @classmethod
     def begin(
@@ -200,9 +194,12 @@ class Invocation:
 
         This happens before LiteLLM runs, because LiteLLM may change the parameters.
         """
-        self.is_recorded = True
         telemetry, parameters = self.telemetry, self.parameters
         try:
+            self.is_mocked = readers.is_mocked(parameters)
+            if not self._span.is_recording():
+                return
+            self.is_recorded = True
             self.request = self.api_format.request(parameters)
         except Exception as fault:  # must not reach the application
             log_fault("reading a request", fault)
@@ -255,7 +252,7 @@ class Invocation:
 
         `cooldown_time` is in seconds, `None` if the deployment `model_id` is not put into cooldown.
         """
-        unsettled, self._unsettled = self._unsettled, None
+        unsettled, self.unsettled = self.unsettled, None
         if unsettled is not None:
             unsettled(model_id, cooldown_time)
 
@@ -352,7 +349,7 @@ class Invocation:
     def disown(self) -> None:
         """Do not record the call in this process, which is a fork: the parent process records it."""
         self._ending.acquire(blocking=False)
-        self._unsettled = None
+        self.unsettled = None
         if self.trace_cost is not None:
             self.trace_cost.discard(self._span)
         self._release()
@@ -398,7 +395,7 @@ class Invocation:
         """Read the finished call and end its span. The span of a route's failed attempt is ended later, if the Router
         has yet to decide on a cooldown.
         """
-        if self._unsettled is not None:
+        if self.unsettled is not None:
             self.settle_attempt()
         try:
             if self._untrack is not None:
@@ -410,7 +407,7 @@ class Invocation:
             route = self._route
             if route is not None and call.failure is not None and route.settles_attempts and not route.has_ended():
                 route.settle_attempt()
-                route._unsettled = partial(self._finish_settled, call)  # noqa: SLF001 - same class
+                route.unsettled = partial(self._finish_settled, call)
                 return
             self._finish(call)
         except Exception as fault:  # must not reach the application

@@ -309,7 +309,7 @@ _AROUND_CALLS = (
     ),
     PatchPoint("litellm.router_rust.core", "RustCore._drive", f"{_TRACING}.trace_core_routing", ROUTES),
     PatchPoint("litellm.router_rust.core", "RustCore._call_sync", f"{_TRACING}.trace_core_routing", ROUTES),
-    PatchPoint("litellm.router_rust.core", "_Driver.take_events", f"{_HOOKS}:record_cooldown_decision", ROUTES),
+    PatchPoint("litellm.router_rust.core", "_Driver.take_events", f"{_HOOKS}:wrap_take_events", ROUTES),
     PatchPoint(
         "litellm.router_utils.cooldown_cache",
         "CooldownCache.add_deployment_to_cooldown",
