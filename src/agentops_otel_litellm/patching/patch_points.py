@@ -142,6 +142,7 @@ _TRACING = "agentops_otel_litellm.patching.traced_functions:TRACING"
 _HOOKS = "agentops_otel_litellm.patching.hooks"
 _STREAM_USAGE = "agentops_otel_litellm.patching.stream_usage:STREAM_USAGE"
 _CALLBACKS = "agentops_otel_litellm.patching.callbacks"
+_PROPAGATION = "agentops_otel_litellm.patching.propagation:PROPAGATION"
 _OTHERS = "agentops_otel_litellm.patching.other_instrumentations"
 _LOGGING = "litellm.litellm_core_utils.litellm_logging"
 _MESSAGES = (
@@ -342,6 +343,17 @@ _LOGGING_POINTS = (
     PatchPoint(_LOGGING, "Logging.post_call", f"{_HOOKS}:wrap_input_logging", CALLBACKS),
     PatchPoint(_LOGGING, "_init_custom_logger_compatible_class", f"{_OTHERS}:wrap_callback_factory", CALLBACKS),
 )
+# Functions that send requests, to which the trace context is added.
+_SENDING = (
+    PatchPoint("httpx._client", "Client.send", f"{_PROPAGATION}.wrap_send"),
+    PatchPoint("httpx._client", "AsyncClient.send", f"{_PROPAGATION}.wrap_send"),
+    PatchPoint("websockets.asyncio.client", "connect.__init__", f"{_PROPAGATION}.wrap_connect"),
+    PatchPoint(
+        "litellm.llms.custom_httpx.aiohttp_handler",
+        "BaseLLMAIOHTTPHandler._make_common_async_call",
+        f"{_PROPAGATION}.wrap_post",
+    ),
+)
 # Other instrumentations of the same calls.
 _OTHER_INSTRUMENTATIONS = (
     PatchPoint("litellm.integrations.opentelemetry", "OpenTelemetry.__init__", f"{_TRACING}.check_new_callback"),
@@ -361,6 +373,7 @@ PATCH_POINTS: tuple[PatchPoint, ...] = (
     *_STREAM_USAGE_POINTS,
     *_AROUND_CALLS,
     *_LOGGING_POINTS,
+    *_SENDING,
     *_OTHER_INSTRUMENTATIONS,
 )
 

@@ -199,6 +199,11 @@ def is_of_a_tool(logging: Any) -> bool:
     return str(getattr(logging, "call_type", "")).endswith(("_mcp_tool", "_mcp_tools"))
 
 
+def is_sent_to_proxy(logging: Any) -> bool:
+    """Whether the logging object is of a call whose provider is a LiteLLM proxy."""
+    return (getattr(logging, "model_call_details", None) or NO_FIELDS).get("custom_llm_provider") == "litellm_proxy"
+
+
 def read_cache_hit(logging: Any) -> bool:
     """Whether LiteLLM's logging object reports that the response is from LiteLLM's cache. Older releases do not."""
     details = getattr(logging, "caching_details", None)
