@@ -49,6 +49,8 @@ ELSEWHERE = {
     ("cost.md", "AGENTOPS_PRICES="): "test_cost_page.py",
     ("mlflow.md", "mlflow server"): "test_mlflow.py",
     ("mlflow.md", "python agent.py"): "test_mlflow.py",
+    ("proxy.md", "litellm -c config.yaml"): "test_proxy.py",
+    ("proxy.md", 'model="litellm_proxy/fast"'): "test_proxy.py",
     ("servers.md", "pip install pyinstaller"): "test_frozen.py",
     ("phoenix.md", "phoenix serve"): "test_phoenix.py",
     ("phoenix.md", "python agent.py"): "test_phoenix.py",

@@ -25,6 +25,7 @@ from agentops_otel_litellm.call import (
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.context import suppressed
 from agentops_otel_litellm.records import Content
+from agentops_otel_litellm.response_headers import ResponseHeaders
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.invocation.invocation import Invocation
@@ -101,6 +102,7 @@ def _read_call(
         stream=None if invocation.chunks is None else _read_stream_times(invocation, outcome),
         failure=failure,
         app=invocation.app,
+        response_headers=invocation.response_headers or read_headers(invocation, result, error),
         content=None if invocation.content is None else _read_content(invocation, invocation.content, result, error),
         estimate=invocation.estimate,
         answered_by_another=None if invocation.nested is None else invocation.nested.is_answered_by_nested_call,
@@ -126,6 +128,17 @@ def read_routing(invocation: Invocation) -> Routing | None:
         return routing if cooldown is None else replace(routing, cooldown_time=cooldown)
     except Exception as fault:  # must not reach the application
         log_fault("reading the routing of a call", fault)
+    return None
+
+
+def read_headers(invocation: Invocation, result: object, error: BaseException | None = None) -> ResponseHeaders | None:
+    """What the headers of a response, a stream or an error state; `None` for operations around calls."""
+    if not invocation.calls_a_model or not invocation.is_recorded:
+        return None
+    try:
+        return readers.read_response_headers(result) if error is None else readers.read_error_headers(error)
+    except Exception as fault:  # must not reach the application
+        log_fault("reading the headers of a response", fault)
     return None
 
 

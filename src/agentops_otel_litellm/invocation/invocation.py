@@ -16,7 +16,7 @@ from agentops_otel_litellm.background import BACKGROUND, OPEN_STREAMS, mark_as_k
 from agentops_otel_litellm.call import App, Call, Estimate, Request, StreamOutcome
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.context import CURRENT, attach, context_of, detach, get_current
-from agentops_otel_litellm.invocation.finished_call import ResponseFacts, finished_call, initial_call
+from agentops_otel_litellm.invocation.finished_call import ResponseFacts, finished_call, initial_call, read_headers
 from agentops_otel_litellm.invocation.nesting import NestedResponses, nested_responses_of
 from agentops_otel_litellm.invocation.timeline import (
     NO_ATTEMPTS,
@@ -26,6 +26,7 @@ from agentops_otel_litellm.invocation.timeline import (
     add_to_route,
 )
 from agentops_otel_litellm.records import Content, Limits
+from agentops_otel_litellm.response_headers import ResponseHeaders
 from agentops_otel_litellm.telemetry import TraceCost, trace_cost_of
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class Invocation:
     chunks: readers.Chunks | None = None
     """Reads each chunk of the stream when it is received."""
     chunk_times: ChunkTimes
+    response_headers: ResponseHeaders | None = None
+    """What the headers of the stream state."""
     _waiting_since: float | None = None
     """When LiteLLM returned a stream, a coroutine or a stream manager, on the monotonic clock."""
     _finalizer: finalize[..., object] | None = None
@@ -263,7 +266,7 @@ class Invocation:
         self._offer_to_enclosing_call(stream)
         if self.nested is not None:
             self.nested.set_result(stream)
-        self.chunk_times = ChunkTimes()
+        self.chunk_times, self.response_headers = ChunkTimes(), read_headers(self, stream)
         self.chunks = self.api_format.chunks(stream, captures_content=self.content is not None)
         self._waiting_since = perf_counter()
         self.attempts.forget_errors()

@@ -30,6 +30,7 @@ from agentops_otel_litellm.readers.exceptions import (
     read_failure,
 )
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
+from agentops_otel_litellm.readers.headers import read_error_headers, read_response_headers
 from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
 from agentops_otel_litellm.readers.logging_payload import (
     api_format_of_response,
@@ -191,6 +192,7 @@ __all__ = [
     "read_client_failure",
     "read_cooldown",
     "read_cooldown_time",
+    "read_error_headers",
     "read_error_text",
     "read_estimate",
     "read_failed_response",
@@ -202,6 +204,7 @@ __all__ = [
     "read_messages",
     "read_native_function",
     "read_native_parameters",
+    "read_response_headers",
     "read_routed_request",
     "read_routing",
     "read_session_end",

@@ -370,6 +370,7 @@ class Settings(ProcessSettings, AgentOpsSettings, ContentSettings, CallSettings)
 _FORMS = {
     names: "a list of single values without commas",
     kinds: "a list of single values without commas",
+    servers: "a list of single values without commas",
     pairs: "a mapping of single values without commas",
 }
 """Parser → what a configuration file must have for it, if that is not a single value."""
@@ -383,7 +384,7 @@ def parse_setting(declared: Field[object], text: str, option: Option | None = No
     form = "value" if option is None else option.form
     if (
         form == "other"
-        or (form == "list" and parse not in (names, kinds))
+        or (form == "list" and parse not in (names, kinds, servers))
         or (form == "mapping" and parse is not pairs)
     ):
         raise ValueError(_FORMS.get(parse, "a single value"))
