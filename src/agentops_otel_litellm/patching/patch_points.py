@@ -343,6 +343,8 @@ _LOGGING_POINTS = (
     PatchPoint(_LOGGING, "Logging.post_call", f"{_HOOKS}:wrap_input_logging", CALLBACKS),
     PatchPoint(_LOGGING, "_init_custom_logger_compatible_class", f"{_OTHERS}:wrap_callback_factory", CALLBACKS),
 )
+# LiteLLM's proxy.
+_PROXY = (PatchPoint("litellm.proxy.proxy_server", "app", "agentops_otel_litellm.proxy.request:trace_requests"),)
 # Functions that send requests, to which the trace context is added.
 _SENDING = (
     PatchPoint("httpx._client", "Client.send", f"{_PROPAGATION}.wrap_send"),
@@ -374,6 +376,7 @@ PATCH_POINTS: tuple[PatchPoint, ...] = (
     *_AROUND_CALLS,
     *_LOGGING_POINTS,
     *_SENDING,
+    *_PROXY,
     *_OTHER_INSTRUMENTATIONS,
 )
 
