@@ -26,7 +26,7 @@ from agentops_otel_litellm.invocation.timeline import (
     add_to_route,
 )
 from agentops_otel_litellm.records import Content, Limits
-from agentops_otel_litellm.telemetry import TraceCost, trace_cost_of
+from agentops_otel_litellm.trace_cost import TraceCost, trace_cost_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping

@@ -183,7 +183,7 @@ def categorise_failure(call: Call) -> Call:
         call = replace(call, attempts=replace(attempts, made=made))
     if call.failure is None:
         return call
-    return replace(call, failure=_categorised(call.failure, call.target.provider, call.stream))
+    return replace(call, failure=categorised(call.failure, call.target.provider, call.stream))
 
 
 def _categorise_attempt(attempt: Attempt, stream: Stream | None = None) -> Attempt:
@@ -192,10 +192,10 @@ def _categorise_attempt(attempt: Attempt, stream: Stream | None = None) -> Attem
     """
     if attempt.failure is None:
         return attempt
-    return replace(attempt, failure=_categorised(attempt.failure, attempt.provider, stream))
+    return replace(attempt, failure=categorised(attempt.failure, attempt.provider, stream))
 
 
-def _categorised(failure: Failure, provider: str | None, stream: Stream | None) -> Failure:
+def categorised(failure: Failure, provider: str | None, stream: Stream | None) -> Failure:
     """Return the failure with its category, its message and `retryable`."""
     if failure.message is not None:
         return failure  # of an attempt that was a call with its own span, and was categorised when that call ended
