@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.processors.errors import categorised
 from agentops_otel_litellm.records import clean_attributes, clean_text
 from agentops_otel_litellm.semconv.work_attributes import REJECTION, work_vocabulary
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
 
-    from agentops_otel_litellm.call import Failure
     from agentops_otel_litellm.semconv.convention import Vocabulary
     from agentops_otel_litellm.work import Rejection, Work
 
@@ -58,11 +56,6 @@ class WorkSpans:
             span.set_status(Status(StatusCode.ERROR, clean_text(work.failure.message or work.failure.type)))
         elif self._vocabulary.records_success:
             span.set_status(Status(StatusCode.OK))
-
-
-def categorise(failure: Failure) -> Failure:
-    """Return the failure with its category and its message, which quotes nothing of the exception."""
-    return categorised(failure, None, None)
 
 
 def write_rejection(span: Span, rejection: Rejection) -> None:

@@ -380,6 +380,11 @@ _WORK = (
     ),
     PatchPoint(_PROXY_LOGGING, "ProxyLogging._execute_guardrail_hook", f"{_GUARDRAILS}:trace_run"),
     PatchPoint(_PROXY_LOGGING, "ProxyLogging._run_guardrail_with_metrics", f"{_GUARDRAILS}:trace_run"),
+    PatchPoint(_GUARDRAIL, "CustomGuardrail.async_pre_call_deployment_hook", f"{_GUARDRAILS}:trace_before_deployment"),
+    PatchPoint(
+        _GUARDRAIL, "CustomGuardrail.async_post_call_success_deployment_hook", f"{_GUARDRAILS}:trace_after_deployment"
+    ),
+    PatchPoint(_GUARDRAIL, "CustomGuardrail._record_deployment_hook_run", f"{_GUARDRAILS}:record_deployment_run"),
     PatchPoint(_GUARDRAIL, "log_guardrail_information", f"{_GUARDRAILS}:trace_methods"),
     PatchPoint(
         _GUARDRAIL,

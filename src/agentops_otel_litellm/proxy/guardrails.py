@@ -11,17 +11,21 @@ record has none of them.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import wraps
-from time import time_ns
+from time import perf_counter_ns, time_ns
 from typing import Any
 
+from opentelemetry.context import Context, create_key
+
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.invocation.context import get_current
+from agentops_otel_litellm.invocation.context import attach, detach, get_current
 from agentops_otel_litellm.operations import by_name, parameter_names
 from agentops_otel_litellm.proxy.rejections import rejection_failure
 from agentops_otel_litellm.proxy.traced_work import Arguments, current_work, recording_telemetry, traced_work
+from agentops_otel_litellm.readers.interventions import mark_intervention
 from agentops_otel_litellm.readers.values import keyword, number, text
 from agentops_otel_litellm.work import Guardrail, Work
 
@@ -64,9 +68,10 @@ def _end_run(work: Work, _result: object, error: BaseException | None) -> Work:
     """Categorise the failure as the proxy does: an intervention is no fault of the guardrail."""
     if error is None:
         return work
-    failure = rejection_failure(error)
-    if work.guardrail is not None and work.guardrail.verdict == _INTERVENED:
-        failure = replace(failure, category="content_filter")
+    has_intervened = work.guardrail is not None and work.guardrail.verdict == _INTERVENED
+    failure = rejection_failure(error, "content_filter" if has_intervened else None)
+    if failure.category == "content_filter":
+        mark_intervention(error)
     return replace(work, failure=failure)
 
 
@@ -80,6 +85,9 @@ def _start_method(arguments: Arguments) -> Work | None:
     outer = current_work()
     if guardrail is None or (outer is not None and outer.subject is guardrail):
         return None
+    run = get_current().get(_DEPLOYMENT_RUN)
+    if isinstance(run, _DeploymentRun) and run.guardrail is guardrail:
+        run.has_span = True
     return _work(guardrail, _MODES.get(str(method)))
 
 
@@ -127,6 +135,74 @@ def _traced_method(method: Any, decorated: Any) -> Any:  # noqa: ANN401 - functi
     return traced_method
 
 
+# --- guardrails without LiteLLM's decorator, in calls without the proxy --------------------------------------
+
+_DEPLOYMENT_RUN = create_key("agentops_otel_litellm.deployment_run")
+
+
+@dataclass(slots=True)
+class _DeploymentRun:
+    """A method with which LiteLLM runs a guardrail inside a call, if the application wants that guardrail."""
+
+    guardrail: object
+    mode: str
+    context: Context
+    started_at: int
+    started: int
+    has_span: bool = False
+
+
+def trace_deployment_hook(mode: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a wrapper of such a method. It stores when the method has started, for `record_deployment_run`."""
+
+    def wrapper(hook: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(hook)
+        async def traced_hook(guardrail: object, *args: object, **kwargs: object) -> object:
+            if recording_telemetry() is None:
+                return await hook(guardrail, *args, **kwargs)
+            outer = get_current()
+            run = _DeploymentRun(guardrail, mode, outer, time_ns(), perf_counter_ns())
+            token = attach(Context({**outer, _DEPLOYMENT_RUN: run}))
+            try:
+                return await hook(guardrail, *args, **kwargs)
+            finally:
+                detach(token)
+
+        return traced_hook
+
+    return wrapper
+
+
+trace_before_deployment = trace_deployment_hook("pre_call")
+trace_after_deployment = trace_deployment_hook("post_call")
+
+
+def record_deployment_run(record: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the method with which LiteLLM notes that it has run a guardrail inside a call. The run gets a span, unless a
+    method with LiteLLM's decorator had one.
+    """
+
+    @wraps(record)
+    def recording(guardrail: object, *args: object, **kwargs: object) -> object:
+        error = sys.exc_info()[1]
+        result = record(guardrail, *args, **kwargs)
+        with _RECORDING:
+            _record_run(guardrail, error)
+        return result
+
+    return recording
+
+
+def _record_run(guardrail: object, error: BaseException | None) -> None:
+    telemetry, run = recording_telemetry(), get_current().get(_DEPLOYMENT_RUN)
+    if telemetry is None or not isinstance(run, _DeploymentRun) or run.guardrail is not guardrail or run.has_span:
+        return
+    work = replace(_work(guardrail, run.mode), started_at=run.started_at)
+    span = telemetry.start_work(work, run.context)
+    ended = replace(work, ended_at=run.started_at + perf_counter_ns() - run.started)
+    telemetry.finish_work(span, _end_run(ended, None, error))
+
+
 # --- LiteLLM's own records ----------------------------------------------------------------------------------
 
 
@@ -158,6 +234,9 @@ def _record(arguments: Arguments) -> None:
     if run is not None and run.subject is guardrail:
         run.work = replace(run.work, guardrail=_merged(run.work.guardrail or Guardrail(), facts))
         return
+    pending = get_current().get(_DEPLOYMENT_RUN)
+    if isinstance(pending, _DeploymentRun) and pending.guardrail is guardrail:
+        pending.has_span = True
     started_at, ended_at = _times(arguments)
     work = replace(_work(guardrail, None), guardrail=facts, started_at=started_at, ended_at=ended_at)
     telemetry.finish_work(telemetry.start_work(work, get_current()), work)

@@ -13,10 +13,11 @@ from opentelemetry.trace import SpanKind, get_current_span
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.invocation.context import get_current
+from agentops_otel_litellm.processors.errors import categorise
 from agentops_otel_litellm.proxy.traced_work import recording_telemetry
 from agentops_otel_litellm.readers.values import keyword
 from agentops_otel_litellm.work import Check, Rejection
-from agentops_otel_litellm.work_spans import categorise, write_rejection
+from agentops_otel_litellm.work_spans import write_rejection
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.call import Failure
@@ -46,9 +47,11 @@ _GUARDRAIL_FUNCTIONS = frozenset(
         "_run_guardrail_with_metrics",
         "_execute_guardrail_hook",
         "_run_during_call_guardrail",
+        "async_pre_call_deployment_hook",
+        "async_post_call_success_deployment_hook",
     }
 )
-"""Functions of LiteLLM's proxy that run a guardrail."""
+"""Functions of LiteLLM that run a guardrail: in the proxy, and in calls without it."""
 _BLOCKING_STATUSES = frozenset({400, 403, 422})
 """The statuses with which LiteLLM's guardrails block a request."""
 _TOO_MANY_REQUESTS = 429
@@ -92,15 +95,14 @@ def read_check(error: BaseException | None) -> Check:
     return Check(outcome="failed" if is_failed else "rejected", reason=read_reason(error))
 
 
-def rejection_failure(error: BaseException) -> Failure:
-    """The failure of a check, with the category of its reason."""
+def rejection_failure(error: BaseException, category: str | None = None) -> Failure:
+    """The failure of a check, with its category: `category` if it is known, or else the category of the reason."""
     failure = readers.read_failure(error)
     reason, status = read_reason(error), read_status(error)
-    category = _CATEGORIES.get(reason or "")
+    category = category or _CATEGORIES.get(reason or "")
     if category is None and reason == "guardrail" and (status is None or status in _BLOCKING_STATUSES):
         category = "content_filter"
-    known = categorise(replace(failure, status_code=status or failure.status_code))
-    return known if category is None else replace(known, category=category)
+    return categorise(replace(failure, status_code=status or failure.status_code), category)
 
 
 def _is_of_guardrail(error: BaseException) -> bool:

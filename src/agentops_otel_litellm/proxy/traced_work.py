@@ -26,8 +26,8 @@ from agentops_otel_litellm.guard import log_fault
 from agentops_otel_litellm.invocation.context import attach, detach, get_current, is_suppressed
 from agentops_otel_litellm.operations import by_name, parameter_names
 from agentops_otel_litellm.patching.traced_functions import TRACING
+from agentops_otel_litellm.processors.errors import categorise
 from agentops_otel_litellm.work import Work
-from agentops_otel_litellm.work_spans import categorise
 
 if TYPE_CHECKING:
     from contextvars import Token
