@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import entry_points
-from math import fsum
 from typing import TYPE_CHECKING
 
 from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber, get_logger
@@ -35,7 +33,6 @@ from agentops_otel_litellm.deferred_attributes import are_read_later, defer_attr
 from agentops_otel_litellm.exporters.delivery import DELIVERY, record_error_text
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.metrics import Metrics
-from agentops_otel_litellm.operations import BILLED, kind_named
 from agentops_otel_litellm.pricing.precedence import PackagePrices
 from agentops_otel_litellm.processors.content import drop_content
 from agentops_otel_litellm.processors.steps import pipeline
@@ -46,7 +43,10 @@ from agentops_otel_litellm.semconv.instruments import METRICS, Metric
 from agentops_otel_litellm.semconv.llm import ATTEMPT, ATTEMPT_EVENT
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.settings.parsing import invalid_value, masked
+from agentops_otel_litellm.trace_cost import TraceCost
 from agentops_otel_litellm.version import SCOPE, __version__
+from agentops_otel_litellm.work import Work
+from agentops_otel_litellm.work_spans import WorkSpans
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.exporters.completion_hook import Hook
@@ -100,6 +100,7 @@ class Telemetry:
         self._final_attributes = self._compute_final  # one bound method for all spans
         self._processors: object = None  # the span processors for which `_is_deferred` was found out
         self._is_deferred = False
+        self._work = WorkSpans(self.tracer, vocabularies)
         self._logger = get_logger(SCOPE, __version__, logger_provider)
         self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider), metrics, open_streams=OPEN_STREAMS.calls)
 
@@ -120,10 +121,7 @@ class Telemetry:
         """
         if self._has_live_prices:
             self._package_prices.prepare()
-        if DELIVERY.is_requested:
-            DELIVERY.prepare()
-        if DELIVERY.session is not None and not get_current_span(context).get_span_context().is_valid:
-            context = set_span_in_context(DELIVERY.session, context)  # on a thread without the application's context
+        context = _with_parent(context)
         target, routing = call.target, call.routing
         name, attributes = _initial(
             self._at_start,
@@ -139,6 +137,14 @@ class Telemetry:
             attributes=dict(attributes),
             start_time=call.timing.started_at,
         )
+
+    def start_work(self, work: Work, context: Context) -> Span:
+        """Start the span of work around calls, whose parent is the current span of `context`."""
+        return self._work.start(work, _with_parent(context))
+
+    def finish_work(self, span: Span, work: Work) -> None:
+        """Record the work, which has ended, and end its span."""
+        self._work.finish(span, work)
 
     def finish(self, span: Span, call: Call, trace_cost: TraceCost | None = None) -> Call:
         """Process a call that has ended, record it, and end its span even if a step fails. Return the processed call.
@@ -280,6 +286,17 @@ class Telemetry:
             )
 
 
+def _with_parent(context: Context) -> Context:
+    """Prepare the delivery of spans. Return a context in which the session's span is the current one, if there is a
+    session and no current span, as on a thread without the application's context.
+    """
+    if DELIVERY.is_requested:
+        DELIVERY.prepare()
+    if DELIVERY.session is not None and not get_current_span(context).get_span_context().is_valid:
+        return set_span_in_context(DELIVERY.session, context)
+    return context
+
+
 _HOOK = "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK"
 
 
@@ -371,80 +388,3 @@ def _span_name(call: Call) -> str:
         subject = call.request.data_source_id
     name = f"{call.name} {subject}" if subject else call.name
     return name if name.isascii() else clean_text(name)
-
-
-# --- the cost of a trace ------------------------------------------------------------------------------------
-
-
-class TraceCost:
-    """The sum of the costs of a trace's calls: the call of the root span, and all calls below it. (The root span is the
-    first span of the trace in this process.)
-
-    There is no lock: the garbage collector may end a call on a thread that already owns the lock. Instead, each change
-    is a single operation of a set or a list, which is atomic.
-    """
-
-    __slots__ = ("_costs", "_has_several_calls", "_has_unknown_cost", "_open", "_root")
-
-    def __init__(self, root: Span) -> None:
-        self._root = root.get_span_context()
-        self._open: set[int] = set()
-        """Span ids of the calls below the root that have not ended."""
-        self._costs: list[float] = []
-        self._has_unknown_cost = False
-        self._has_several_calls = False
-
-    def add_call(self, span: Span) -> bool:
-        """Add the call of `span`, which begins. Return whether it was added: not if it is in a different trace."""
-        added = span.get_span_context()
-        if added.trace_id != self._root.trace_id:
-            return False
-        self._has_several_calls = True
-        self._open.add(added.span_id)
-        return True
-
-    def add_ended_call(self, span: Span, call: Call) -> Call:
-        """Add the cost of a call that has ended, and return the call.
-
-        The call of the root span is returned with the sum in `trace_cost`. The sum is absent if a call below the root
-        has not ended or has an unknown cost, or if there are no calls below the root.
-        """
-        if call.cost is not None:
-            self._costs.append(call.cost.total)
-        elif _has_a_price(call):
-            self._has_unknown_cost = True
-        span_id = span.get_span_context().span_id
-        self._open.discard(span_id)
-        if span_id != self._root.span_id or not self._has_several_calls:
-            return call
-        if self._open or self._has_unknown_cost or not self._costs:
-            return call
-        return replace(call, trace_cost=fsum(self._costs))
-
-    def discard(self, span: Span) -> None:
-        """Remove a call whose end is not recorded in this process."""
-        self._open.discard(span.get_span_context().span_id)
-
-
-def trace_cost_of(span: Span, context: Context, outer: TraceCost | None) -> TraceCost | None:
-    """Return the `TraceCost` to which the call of `span` adds its cost. `context` is that in which the call begins.
-
-    If there is an enclosing call in the same trace, that is `outer`, its `TraceCost`. Otherwise it is a new one if
-    `span` is the first span of its trace in this process, and `None` if the call begins below a span of the
-    application.
-    """
-    if outer is not None and outer.add_call(span):
-        return outer
-    parent = get_current_span(context).get_span_context()
-    return None if parent.is_valid and not parent.is_remote else TraceCost(span)
-
-
-def _has_a_price(call: Call) -> bool:
-    """Whether the provider bills a call whose cost is unknown. Then the trace's cost is unknown as well."""
-    if call.usage is not None:
-        return True
-    if call.answered_by_another:
-        return False
-    if call.failure is not None and (call.stream is None or not call.stream.chunk_count):  # nothing was received
-        return False
-    return call.operation is not None and kind_named(call.operation) in BILLED

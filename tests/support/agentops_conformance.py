@@ -16,7 +16,8 @@ from agentops_otel_litellm.semconv import VOCABULARIES
 from agentops_otel_litellm.semconv.agentops import AGENTOPS_WITHOUT_CONTENT
 from agentops_otel_litellm.semconv.convention import Vocabulary
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.telemetry import Telemetry, TraceCost
+from agentops_otel_litellm.telemetry import Telemetry
+from agentops_otel_litellm.trace_cost import TraceCost
 from agentops_otel_litellm.version import SCOPE
 from support.conformance import EMITTED, AgentOpsSpan
 

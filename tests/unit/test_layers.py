@@ -20,14 +20,14 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"instrumentor"}),
     frozenset({"patching", "proxy"}),
     frozenset({"invocation"}),
-    frozenset({"telemetry", "metrics", "deferred_attributes"}),
+    frozenset({"telemetry", "metrics", "deferred_attributes", "trace_cost", "work_spans"}),
     frozenset({"exporters", "processors", "pricing"}),
     frozenset({"readers"}),
     frozenset({"semconv"}),
     frozenset({"operations", "providers", "settings"}),
     frozenset(
         {
-            *("call", "response_headers", "records", "guard", "fork", "background", "version", "redaction"),
+            *("call", "response_headers", "records", "work", "guard", "fork", "background", "version", "redaction"),
         }
     ),
 )
@@ -36,7 +36,7 @@ lower ones. Imports in functions count, and so do imports for type checkers.
 """
 SAME_SUBJECT = frozenset({"agentops"})
 """Names of files that several packages have, because the subject is the same in all of them."""
-MAX_FILES = 106
+MAX_FILES = 115
 MAX_FILE_LINES = 450
 MAX_FUNCTION_LINES = 60
 

@@ -15,7 +15,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags, set_span_in_context
 
-from agentops_otel_litellm.telemetry import TraceCost
+from agentops_otel_litellm.trace_cost import TraceCost
 from support.apps import MESSAGES, App, AsyncApp, SyncApp
 from support.recorder import Recorder, attributes_of
 from support.routers import FAILURE, router

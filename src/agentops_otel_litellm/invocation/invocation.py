@@ -27,7 +27,7 @@ from agentops_otel_litellm.invocation.timeline import (
 )
 from agentops_otel_litellm.records import Content, Limits
 from agentops_otel_litellm.response_headers import ResponseHeaders
-from agentops_otel_litellm.telemetry import TraceCost, trace_cost_of
+from agentops_otel_litellm.trace_cost import TraceCost, trace_cost_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping

@@ -369,6 +369,44 @@ _OTHER_INSTRUMENTATIONS = (
     PatchPoint("openai._legacy_response", "async_to_raw_response_wrapper", f"{_OTHERS}:bypass_other_instrumentations"),
 )
 
+# Work around calls, which has spans of its own. Most of it is the proxy's, whose modules applications do not import.
+_PROXY_LOGGING = "litellm.proxy.utils"
+_AUTHENTICATION = "agentops_otel_litellm.proxy.authentication"
+_GUARDRAILS = "agentops_otel_litellm.proxy.guardrails"
+_GUARDRAIL = "litellm.integrations.custom_guardrail"
+_LIMITERS = (
+    ("litellm.proxy.hooks.parallel_request_limiter_v3", "_PROXY_MaxParallelRequestsHandler_v3"),
+    ("litellm.proxy.hooks.parallel_request_limiter", "_PROXY_MaxParallelRequestsHandler"),
+    ("litellm.proxy.hooks.dynamic_rate_limiter_v3", "_PROXY_DynamicRateLimitHandlerV3"),
+    ("litellm.proxy.hooks.dynamic_rate_limiter", "_PROXY_DynamicRateLimitHandler"),
+)
+"""Classes of the proxy that check rate limits. A configuration uses some of them."""
+
+_WORK = (
+    PatchPoint("litellm.proxy.auth.user_api_key_auth", "user_api_key_auth", f"{_AUTHENTICATION}:trace_authentication"),
+    *(
+        PatchPoint(module, f"{name}.async_pre_call_hook", f"{_AUTHENTICATION}:trace_limits")
+        for module, name in _LIMITERS
+    ),
+    *(
+        PatchPoint(_PROXY_LOGGING, f"ProxyLogging.{name}", "agentops_otel_litellm.proxy.rejections:mark_rejected")
+        for name in ("pre_call_hook", "during_call_hook", "post_call_success_hook")
+    ),
+    PatchPoint(_PROXY_LOGGING, "ProxyLogging._execute_guardrail_hook", f"{_GUARDRAILS}:trace_run"),
+    PatchPoint(_PROXY_LOGGING, "ProxyLogging._run_guardrail_with_metrics", f"{_GUARDRAILS}:trace_run"),
+    PatchPoint(_GUARDRAIL, "CustomGuardrail.async_pre_call_deployment_hook", f"{_GUARDRAILS}:trace_before_deployment"),
+    PatchPoint(
+        _GUARDRAIL, "CustomGuardrail.async_post_call_success_deployment_hook", f"{_GUARDRAILS}:trace_after_deployment"
+    ),
+    PatchPoint(_GUARDRAIL, "CustomGuardrail._record_deployment_hook_run", f"{_GUARDRAILS}:record_deployment_run"),
+    PatchPoint(_GUARDRAIL, "log_guardrail_information", f"{_GUARDRAILS}:trace_methods"),
+    PatchPoint(
+        _GUARDRAIL,
+        "CustomGuardrail.add_standard_logging_guardrail_information_to_request_data",
+        f"{_GUARDRAILS}:record_verdict",
+    ),
+)
+
 PATCH_POINTS: tuple[PatchPoint, ...] = (
     *_PUBLIC_FUNCTIONS,
     *_INSIDE_CALLS,
@@ -378,6 +416,7 @@ PATCH_POINTS: tuple[PatchPoint, ...] = (
     *_SENDING,
     *_PROXY,
     *_OTHER_INSTRUMENTATIONS,
+    *_WORK,
 )
 
 

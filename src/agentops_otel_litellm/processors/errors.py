@@ -57,6 +57,7 @@ CODE_CATEGORIES = {
 CATEGORIES = {
     "UnsentRequest": "invalid_request",  # this and the next are reasons that `readers/exceptions.py` adds
     "UnreadableResponse": "invalid_response",
+    "GuardrailIntervention": "content_filter",  # which `readers/interventions.py` adds
     "AuthenticationError": "auth",
     "PermissionDeniedError": "auth",
     "NoCredentialsError": "auth",
@@ -193,6 +194,17 @@ def _categorise_attempt(attempt: Attempt, stream: Stream | None = None) -> Attem
     if attempt.failure is None:
         return attempt
     return replace(attempt, failure=_categorised(attempt.failure, attempt.provider, stream))
+
+
+def categorise(failure: Failure, category: str | None = None) -> Failure:
+    """Return a failure that is not of a call, with its category, its message and `retryable`. `category` is the
+    category if it is known from other facts than the failure's.
+    """
+    known = _categorised(failure, None, None)
+    if category is None or category == known.category:
+        return known
+    known = replace(known, category=category, retryable=RETRYABLE.get(category))
+    return replace(known, message=_message(known))
 
 
 def _categorised(failure: Failure, provider: str | None, stream: Stream | None) -> Failure:

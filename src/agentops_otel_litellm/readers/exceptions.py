@@ -18,6 +18,7 @@ from typing import Any
 from agentops_otel_litellm.call import Failure
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.readers.headers import header, headers_of, request_id
+from agentops_otel_litellm.readers.interventions import added_names
 from agentops_otel_litellm.readers.values import (
     field,
     integer,
@@ -346,9 +347,8 @@ def _ancestry(error: BaseException) -> tuple[str, ...]:
     sent = _error_in_stream(error)
     if sent is not None and _status_in_stream(sent) not in {None, _own_status(error)}:
         return ("APIError",)  # LiteLLM has chosen the class by a different status
-    reason = _local_reason(error)
-    names = _names(_original(error))
-    return names if reason is None else (reason, *names)
+    reason, names = _local_reason(error), _names(_original(error))
+    return (*added_names(error), *(() if reason is None else (reason,)), *names)
 
 
 def _facts_without_request(error: BaseException, ancestry: tuple[str, ...]) -> dict[str, Any]:

@@ -1,0 +1,23 @@
+"""Exceptions with which a guardrail has blocked a request.
+
+Their classes are general, such as FastAPI's `HTTPException`, so the functions that run guardrails mark them.
+"""
+
+from __future__ import annotations
+
+from weakref import WeakSet
+
+INTERVENTION = "GuardrailIntervention"
+"""A name that `read_failure` adds to the classes of a marked exception. Its category is `content_filter`."""
+
+_marked: WeakSet[BaseException] = WeakSet()
+
+
+def mark_intervention(error: BaseException) -> None:
+    """Mark an exception with which a guardrail has blocked a request."""
+    _marked.add(error)
+
+
+def added_names(error: BaseException) -> tuple[str, ...]:
+    """The name to add to the classes of an exception: `INTERVENTION` if it is marked."""
+    return (INTERVENTION,) if _marked and error in _marked else ()
