@@ -220,6 +220,29 @@ def test_baggage_is_sent_only_if_wanted(app: App, propagate_to: Propagate, *, is
     assert [exchange.headers.get("baggage") for exchange in app.provider.ledger] == ["tenant=acme" if is_sent else None]
 
 
+def test_an_instrumentation_of_the_http_client_is_the_parent(app: App, telemetry: Recorder) -> None:
+    """Its span is a child of the call's span, and there is one `traceparent`."""
+    reason = "instrumentations of HTTP clients: `tox -e nested`"
+    of_httpx = pytest.importorskip("opentelemetry.instrumentation.httpx", reason=reason).HTTPXClientInstrumentor()
+    of_aiohttp = pytest.importorskip("opentelemetry.instrumentation.aiohttp_client").AioHttpClientInstrumentor()
+    instrumentors = (of_httpx, of_aiohttp)
+    litellm.in_memory_llm_clients_cache.flush_cache()
+    for each in instrumentors:
+        each.instrument(tracer_provider=telemetry.providers["tracer_provider"])
+    try:
+        app.ask(**PROXY)
+    finally:
+        for each in instrumentors:
+            each.uninstrument()
+        litellm.in_memory_llm_clients_cache.flush_cache()
+    request, call = telemetry.spans()
+    assert request.parent == call.context
+    (header,) = received(app.provider)
+    assert header is not None
+    assert header.split("-")[2] == f"{request.context.span_id:016x}"
+    assert "," not in header
+
+
 def test_nothing_is_sent_after_uninstrumenting(app: App) -> None:
     PROPAGATION.stop()
     app.ask(**PROXY)
