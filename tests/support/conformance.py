@@ -163,6 +163,7 @@ Condition = Callable[["Span"], bool]
 # tests that compare whole spans cover it.
 CONDITIONS: Mapping[str, Condition | None] = {
     "error.type": lambda span: span.status == "ERROR",
+    "gen_ai.agent.name": None,
     "gen_ai.conversation.id": None,
     "gen_ai.data_source.id": lambda span: "llm.request.data_source_id" in span.attributes,
     "gen_ai.output.type": None,
