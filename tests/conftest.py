@@ -31,6 +31,7 @@ from support.conformance import EMITTED, Emitted
 from support.instrumented import RECORDER, TRACED_OPERATIONS, Reinstrument, Trace, instrumented, traced_by
 from support.logged_warnings import LoggedWarnings
 from support.servers.openai_provider import OpenAIProvider
+from support.servers.otlp_receiver import OTLPReceiver
 from support.servers.wire import WireProvider
 from support.traced_operations import differences, is_due
 
@@ -65,6 +66,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         if found:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
             print("\nThe spans differ from docs/operations.md:", *found, sep="\n")  # noqa: T201
+
+
+@pytest.fixture
+def backend() -> Iterator[OTLPReceiver]:
+    with OTLPReceiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture(autouse=True)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
     from agentops_otel_litellm.records import Content, Document, Message, Part, Tool
+    from agentops_otel_litellm.response_headers import ResponseHeaders
     from agentops_otel_litellm.sdk.application import flush, init
     from agentops_otel_litellm.semconv import VOCABULARIES
     from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary, always
@@ -49,6 +50,7 @@ __all__ = [
     "Part",
     "Request",
     "Response",
+    "ResponseHeaders",
     "Routing",
     "Saved",
     "Several",
@@ -64,7 +66,7 @@ __all__ = [
     "flush",
     "init",
 ]
-_HOMES = ("instrumentor", "sdk.application", "call", "records", "semconv", "semconv.convention")
+_HOMES = ("instrumentor", "sdk.application", "call", "response_headers", "records", "semconv", "semconv.convention")
 """Modules that define the public names."""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from agentops_otel_litellm.records import Content, record
+from agentops_otel_litellm.response_headers import ResponseHeaders
 
 StreamOutcome = Literal["completed", "closed", "abandoned", "cancelled", "failed"]
 
@@ -435,6 +436,7 @@ class Call:
     content: Content | None = None
     """Messages, documents and other content; `None` unless the user has enabled content."""
     app: App | None = None
+    response_headers: ResponseHeaders | None = None
     estimate: Estimate | None = None
     """LiteLLM's estimate of the tokens. Set only if the provider counted none and `AGENTOPS_ESTIMATE_USAGE` is `true`.
     """

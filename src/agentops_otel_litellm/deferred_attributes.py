@@ -102,11 +102,19 @@ class _Deferred(Generic[Collection]):
         """Return the SDK's own collection, complete; to a signal handler that interrupts the completion, as it is."""
         if not self._is_complete:
             with self._lock:
-                arguments, self._arguments = self._arguments, None  # and with them the record of the call
+                arguments = self._arguments
                 if arguments is not None:
-                    self._add(self._present, arguments)
-                    self._is_complete = True
+                    self._complete(arguments)
         return self._present
+
+    def _complete(self, arguments: tuple[Any, ...]) -> None:
+        try:
+            self._arguments = None  # a signal handler must not begin again; and the record of the call is released
+            self._add(self._present, arguments)
+            self._is_complete = True
+        except BaseException:  # of a signal handler, such as Celery's time limit: the next reader begins again
+            self._arguments = arguments
+            raise
 
     @property
     def dropped(self) -> int:
@@ -139,11 +147,13 @@ class _DeferredEvents(_Deferred[BoundedList[Event]], BoundedList[Event]):
 
     def _add(self, present: BoundedList[Event], arguments: tuple[Any, ...]) -> None:
         limits: SpanLimits = arguments[0]
-        for name, attributes, timestamp in self._compute(*arguments[1:]):
-            bounded = BoundedAttributes(
-                limits.max_event_attributes, attributes, max_value_len=limits.max_attribute_length
-            )
-            present.append(Event(name, bounded, timestamp))
+
+        def bounded(attributes: AddedAttributes) -> BoundedAttributes:
+            return BoundedAttributes(limits.max_event_attributes, attributes, max_value_len=limits.max_attribute_length)
+
+        computed = self._compute(*arguments[1:])
+        # All at once: after an interruption, none of them is there twice.
+        present.extend([Event(name, bounded(attributes), timestamp) for name, attributes, timestamp in computed])
 
     @property
     def _dq(self) -> deque[Event]:

@@ -111,6 +111,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         if not self._loaded:
             return
         from agentops_otel_litellm.patching import wrapping
+        from agentops_otel_litellm.patching.propagation import PROPAGATION
         from agentops_otel_litellm.patching.stream_usage import STREAM_USAGE
         from agentops_otel_litellm.patching.traced_functions import TRACING
 
@@ -120,6 +121,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
                 telemetry.close()
         self._tracer_provider = self._meter_provider = self._logger_provider = None
         STREAM_USAGE.wanted = False
+        PROPAGATION.stop()
         self._loaded = False
         with guard("restoring LiteLLM's functions"):
             wrapping.undo()
@@ -148,6 +150,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         if self._loaded:
             return
         from agentops_otel_litellm.patching import other_instrumentations
+        from agentops_otel_litellm.patching.propagation import PROPAGATION
         from agentops_otel_litellm.patching.stream_usage import STREAM_USAGE
         from agentops_otel_litellm.patching.traced_functions import TRACING
         from agentops_otel_litellm.semconv import choose_vocabularies
@@ -167,6 +170,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         other_instrumentations.forget_settings()
         TRACING.start(telemetry)
         STREAM_USAGE.wanted = settings.requests_stream_usage()
+        PROPAGATION.start(settings.propagate_to, sends_baggage=settings.propagate_baggage)
         self._loaded = True
         # Libraries that LiteLLM uses, such as `openai`, are not patched in programs that do not import LiteLLM.
         self._patch_or_watch([point for point in PATCH_POINTS if not point.is_in_litellm])

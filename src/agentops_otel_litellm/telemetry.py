@@ -96,11 +96,11 @@ class Telemetry:
         self._package_prices = PackagePrices(live=settings.live_prices)
         self._pipeline = pipeline(settings, self._package_prices.price, records_content=self.records_content)
         self._names = frozenset(self._at_start)
-        self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
+        self.tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
         self._final_attributes = self._compute_final  # one bound method for all spans
         self._processors: object = None  # the span processors for which `_is_deferred` was found out
         self._is_deferred = False
-        self._work = WorkSpans(self._tracer, vocabularies)
+        self._work = WorkSpans(self.tracer, vocabularies)
         self._logger = get_logger(SCOPE, __version__, logger_provider)
         self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider), metrics, open_streams=OPEN_STREAMS.calls)
 
@@ -111,7 +111,7 @@ class Telemetry:
     def shares_pipeline_with(self, tracer: object) -> bool:
         """Whether spans of `tracer` go to the same span processors as the spans of this package."""
         processor = _span_processor(tracer)
-        return processor is not None and processor is _span_processor(self._tracer)
+        return processor is not None and processor is _span_processor(self.tracer)
 
     def start(self, call: Call, context: Context) -> Span:
         """Start the span of a call, whose parent is the current span of `context`.
@@ -130,7 +130,7 @@ class Telemetry:
             None if routing is None else routing.model_group,
             (target.provider, target.model, target.address, target.port),
         )
-        return self._tracer.start_span(
+        return self.tracer.start_span(
             name,
             context=context,
             kind=SpanKind.INTERNAL if call.operation is None else SpanKind.CLIENT,
@@ -228,7 +228,7 @@ class Telemetry:
 
     def _is_read_later(self) -> bool:
         """Whether no span processor reads the attributes of a span at once when it ends."""
-        processor = _span_processor(self._tracer)
+        processor = _span_processor(self.tracer)
         processors = getattr(processor, "_span_processors", processor)  # the SDK makes a new tuple to add a processor
         if processors is not self._processors:
             self._processors, self._is_deferred = processors, are_read_later(processor)

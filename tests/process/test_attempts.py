@@ -42,16 +42,8 @@ def test_without_tenacity_the_error_is_litellms(provider: OpenAIProvider) -> Non
             print(span.attributes["error.type"], *failed)
     """
     provider.script(Script(status=500))
-    ran = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program), provider.base_url],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env={"PYTHONPATH": ":".join(filter(None, sys.path)), "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
-    )
-    assert ran.returncode == 0, ran.stderr
-    told = [line.split() for line in ran.stdout.splitlines() if line.endswith(" InternalServerError")]
+    printed = output(program, provider.base_url)
+    told = [line.split() for line in printed.splitlines() if line.endswith(" InternalServerError")]
     assert [attempts for _, *attempts in told] == [["InternalServerError"]] * 2
     assert len(provider.ledger) == 4
 
@@ -78,17 +70,20 @@ def test_the_fetch_of_batch_results_at_the_exit_has_no_span(wire: WireProvider) 
     wire.reply("/batches/batch_1", Reply(body=batch))
     wire.reply("/files/file-2/content", Reply(body={}))
 
-    def spans(waiting: str) -> str:
-        ran = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program), f"{wire.url}/v1", waiting],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-            env={"PYTHONPATH": ":".join(filter(None, sys.path)), "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
-        )
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout.strip()
+    url = f"{wire.url}/v1"
+    assert output(program, url, "0").count("False") == 1  # older releases of LiteLLM may fetch at once: in a child
+    assert output(program, url, "1").strip() == "('retrieve_batch', False) ('file_content', True)"
 
-    assert spans("0").count("False") == 1  # older releases of LiteLLM may fetch at once: in a child
-    assert spans("1") == "('retrieve_batch', False) ('file_content', True)"
+
+def output(program: str, *arguments: str) -> str:
+    """The output of a Python program."""
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={"PYTHONPATH": ":".join(filter(None, sys.path)), "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -38,18 +37,6 @@ class Configured(Protocol):
 
 
 @pytest.fixture
-def backend() -> Iterator[OTLPReceiver]:
-    with OTLPReceiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def openai() -> Iterator[OpenAIProvider]:
-    with OpenAIProvider() as server:
-        yield server
-
-
-@pytest.fixture
 def configured(backend: OTLPReceiver, tmp_path: Path) -> Configured:
     """Write a file that exports traces to the backend, and more lines. Returns its path."""
 
@@ -65,12 +52,12 @@ def ours(options: str, others: str = "") -> str:
     return f"instrumentation/development: {{python: {{agentops_litellm: {{{options}}}{others}}}}}"
 
 
-def test_options_and_resource(configured: Configured, backend: OTLPReceiver, openai: OpenAIProvider) -> None:
+def test_options_and_resource(configured: Configured, backend: OTLPReceiver, provider: OpenAIProvider) -> None:
     """The options are used, the resource names this distro, and nothing but the calls' own output is printed."""
     options = ours(
         "semconv: [gen_ai], capture_message_content: SPAN_ONLY, environment: staging, service_name: by-option"
     )
-    done = launch(sys.executable, "-c", CALL, PROVIDER=openai.base_url, OTEL_CONFIG_FILE=configured(options))
+    done = launch(sys.executable, "-c", CALL, PROVIDER=provider.base_url, OTEL_CONFIG_FILE=configured(options))
     assert (done.returncode, done.stdout) == (0, "")
     assert "ignor" not in done.stderr
     assert "service name" not in done.stderr
@@ -90,14 +77,14 @@ RESOURCE = {
 
 
 def test_the_resource_in_the_file_has_priority(
-    configured: Configured, backend: OTLPReceiver, openai: OpenAIProvider
+    configured: Configured, backend: OTLPReceiver, provider: OpenAIProvider
 ) -> None:
     resource = (
         "resource:\n  attributes_list: deployment.environment.name=from-list,a=b\n"
         "  attributes: [{name: service.name, value: from-file}]\n"
     )
     file = configured(resource + ours(FALLBACKS))
-    launch(sys.executable, "-c", CALL, PROVIDER=openai.base_url, OTEL_CONFIG_FILE=file)
+    launch(sys.executable, "-c", CALL, PROVIDER=provider.base_url, OTEL_CONFIG_FILE=file)
     (span,) = backend.spans
     assert {name: span.resource[name] for name in ("service.name", "deployment.environment.name", "a")} == {
         "service.name": "from-file",
@@ -109,9 +96,11 @@ def test_the_resource_in_the_file_has_priority(
 
 @pytest.mark.parametrize("written", ["true", "false"])
 @pytest.mark.parametrize("how", ["the launcher", "init()"])
-def test_enabled(how: str, written: str, configured: Configured, backend: OTLPReceiver, openai: OpenAIProvider) -> None:
+def test_enabled(
+    how: str, written: str, configured: Configured, backend: OTLPReceiver, provider: OpenAIProvider
+) -> None:
     """`false` leaves LiteLLM alone; other spans are still exported."""
-    variables = {"PROVIDER": openai.base_url, "OTEL_CONFIG_FILE": configured(ours(f"enabled: {written}"))}
+    variables = {"PROVIDER": provider.base_url, "OTEL_CONFIG_FILE": configured(ours(f"enabled: {written}"))}
     own = "\nfrom opentelemetry import trace\ntrace.get_tracer('app').start_span('own').end()"
     if how == "init()":
         done = run_program(f"import agentops_otel_litellm\nagentops_otel_litellm.init()\n{CALL}{own}", **variables)
@@ -122,31 +111,31 @@ def test_enabled(how: str, written: str, configured: Configured, backend: OTLPRe
 
 
 def test_an_invalid_option_is_reported_once(
-    configured: Configured, backend: OTLPReceiver, openai: OpenAIProvider
+    configured: Configured, backend: OTLPReceiver, provider: OpenAIProvider
 ) -> None:
     """With its line; the call is traced all the same."""
     file = configured(ours("content_part_limit: lots, semcov: gen_ai"))
-    done = launch(sys.executable, "-c", CALL, PROVIDER=openai.base_url, OTEL_CONFIG_FILE=file)
+    done = launch(sys.executable, "-c", CALL, PROVIDER=provider.base_url, OTEL_CONFIG_FILE=file)
     line = f"({file}, line {len(Path(file).read_text('utf-8').splitlines())})"
     assert done.stderr.count(f"Invalid value for content_part_limit {line}: 'lots' (expected a number of charac") == 1
     assert done.stderr.count(f"'semcov' {line} is not an option of agentops_litellm") == 1
     assert [span.name for span in backend.spans] == ["chat gpt-4o"]
 
 
-def test_the_console_exporter(configured: Configured, openai: OpenAIProvider) -> None:
+def test_the_console_exporter(configured: Configured, provider: OpenAIProvider) -> None:
     """Also the names of the spans around a call, which are open when the call is printed."""
     program = (
         f"{PRELUDE}from opentelemetry import trace\nwith trace.get_tracer('a').start_as_current_span('my agent'):\n"
     )
     program += "    completion(**chat); trace.get_tracer_provider().force_flush()"
     file = configured("", "agentops_console: {}")
-    done = launch(sys.executable, "-c", program, PROVIDER=openai.base_url, OTEL_CONFIG_FILE=file)
+    done = launch(sys.executable, "-c", program, PROVIDER=provider.base_url, OTEL_CONFIG_FILE=file)
     lines = done.stderr.splitlines()
     (parent,) = (number for number, line in enumerate(lines) if line.startswith("my agent"))
     assert lines[parent + 1].startswith("  chat gpt-4o")
 
 
-def test_the_agentops_exporter(configured: Configured, openai: OpenAIProvider) -> None:
+def test_the_agentops_exporter(configured: Configured, provider: OpenAIProvider) -> None:
     """Once, although it is named and there is a key; with the attributes that AgentOps reads."""
     with AgentOpsPlatform() as platform:
         key, *addresses = (
@@ -155,7 +144,7 @@ def test_the_agentops_exporter(configured: Configured, openai: OpenAIProvider) -
             if name.startswith("AGENTOPS_")
         )
         file = configured(ours(", ".join([key, *addresses])), "agentops: {}")
-        done = launch(sys.executable, "-c", CALL, PROVIDER=openai.base_url, OTEL_CONFIG_FILE=file)
+        done = launch(sys.executable, "-c", CALL, PROVIDER=provider.base_url, OTEL_CONFIG_FILE=file)
     assert done.returncode == 0, done.stderr
     assert len(platform.spans) == 1
     assert "agentops.span.kind" in platform.spans[0].attributes

@@ -49,6 +49,8 @@ ELSEWHERE = {
     ("cost.md", "AGENTOPS_PRICES="): "test_cost_page.py",
     ("mlflow.md", "mlflow server"): "test_mlflow.py",
     ("mlflow.md", "python agent.py"): "test_mlflow.py",
+    ("proxy.md", "litellm -c config.yaml"): "test_proxy.py",
+    ("proxy.md", 'model="litellm_proxy/fast"'): "test_proxy.py",
     ("servers.md", "pip install pyinstaller"): "test_frozen.py",
     ("phoenix.md", "phoenix serve"): "test_phoenix.py",
     ("phoenix.md", "python agent.py"): "test_phoenix.py",
@@ -104,12 +106,6 @@ def test_every_other_block_is_accounted_for() -> None:
         files = (ROOT / "tests").rglob(module)
         assert any(page in file.read_text("utf-8") for file in files), f"{module} does not name {page}"
     assert {block.language for block in RUN_HERE} == {"sh", "python"}
-
-
-@pytest.fixture
-def backend() -> Iterator[OTLPReceiver]:
-    with OTLPReceiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from weakref import WeakSet
 
@@ -43,12 +42,6 @@ def chat(model="gpt-4o", **options):
     asked = [{"role": "user", "content": "canary-prompt"}]
     return litellm.completion("openai/" + model, asked, api_base=os.environ["PROVIDER"], api_key="sk-a", **options)
 """
-
-
-@pytest.fixture
-def backend() -> Iterator[OTLPReceiver]:
-    with OTLPReceiver() as receiver:
-        yield receiver
 
 
 def variables(backend: OTLPReceiver, provider: OpenAIProvider, **more: str) -> dict[str, str]:

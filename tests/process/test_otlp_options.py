@@ -143,21 +143,8 @@ def test_grpc(certificate: tuple[Path, Path], provider: str, *, has_tls: bool) -
     assert names == ["chat gpt-4o"]
 
 
-def exported_metrics(backend: OTLPReceiver) -> dict[str, Metric]:
-    exports = [
-        ExportMetricsServiceRequest.FromString(each.body) for each in backend.requests if each.path == "/v1/metrics"
-    ]
-    return {
-        metric.name: metric
-        for export in exports
-        for resource in export.resource_metrics
-        for scope in resource.scope_metrics
-        for metric in scope.metrics
-    }
-
-
-@pytest.mark.parametrize("preference", ["cumulative", "delta"])
-def test_delta_temporality(preference: str, provider: str) -> None:
+def exported_duration(provider: str, **environment: str) -> Metric:
+    """The metric of durations that a program with one call exports."""
     with OTLPReceiver() as backend:
         launch(
             sys.executable,
@@ -165,9 +152,27 @@ def test_delta_temporality(preference: str, provider: str) -> None:
             CALL,
             PROVIDER=provider,
             OTEL_EXPORTER_OTLP_ENDPOINT=backend.endpoint,
-            OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=preference,
+            **environment,
         )
-    histogram = exported_metrics(backend)["gen_ai.client.operation.duration"].histogram
+        exports = [
+            ExportMetricsServiceRequest.FromString(each.body) for each in backend.requests if each.path == "/v1/metrics"
+        ]
+    duration: Metric
+    (duration,) = (
+        metric
+        for export in exports
+        for resource in export.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name == "gen_ai.client.operation.duration"
+    )
+    return duration
+
+
+@pytest.mark.parametrize("preference", ["cumulative", "delta"])
+def test_delta_temporality(preference: str, provider: str) -> None:
+    metric = exported_duration(provider, OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=preference)
+    histogram = metric.histogram
     name = AggregationTemporality.Name(histogram.aggregation_temporality)
     assert name == f"AGGREGATION_TEMPORALITY_{preference.upper()}"
     assert [point.count for point in histogram.data_points] == [1]
@@ -175,15 +180,7 @@ def test_delta_temporality(preference: str, provider: str) -> None:
 
 def test_exponential_histograms(provider: str) -> None:
     """They replace the histograms with fixed bounds, except those whose bounds this package sets."""
-    with OTLPReceiver() as backend:
-        launch(
-            sys.executable,
-            "-c",
-            CALL,
-            PROVIDER=provider,
-            OTEL_EXPORTER_OTLP_ENDPOINT=backend.endpoint,
-            OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION="base2_exponential_bucket_histogram",
-        )
-    metric = exported_metrics(backend)["gen_ai.client.operation.duration"]
+    preference = {"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": "base2_exponential_bucket_histogram"}
+    metric = exported_duration(provider, **preference)
     assert metric.WhichOneof("data") == "exponential_histogram"
     assert [point.count for point in metric.exponential_histogram.data_points] == [1]

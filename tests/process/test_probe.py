@@ -22,12 +22,6 @@ OTHER_KEY = AgentOpsPlatform.KEY.replace("6", "7")
 
 
 @pytest.fixture
-def backend() -> Iterator[OTLPReceiver]:
-    with OTLPReceiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
 def platform() -> Iterator[AgentOpsPlatform]:
     with AgentOpsPlatform() as server:
         yield server

@@ -32,12 +32,6 @@ PROGRAMS: dict[str, tuple[str, list[tuple[str, str, object]]]] = {
 
 
 @pytest.fixture
-def backend() -> Iterator[OTLPReceiver]:
-    with OTLPReceiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
 def openai() -> Iterator[OpenAIProvider]:
     with OpenAIProvider() as server:
         server.script(Script(content=("canary-answer ", "more"), delay=0.01))

@@ -202,6 +202,9 @@ PART_OF = {
 
 def check_span(span: Span) -> Iterator[str]:
     """Deviations from the conventions."""
+    if span.kind == "SERVER":
+        yield from _check_request(span)
+        return
     yield from check_attributes(span.attributes, content=str)
     yield from _check_operation(span)
     if agentops_reader.KIND in span.attributes:
@@ -215,6 +218,39 @@ def check_span(span: Span) -> Iterator[str]:
             yield f"has an event {name}, which is neither the conventions' nor ours"
         for finding in check_attributes(attributes, content=str):
             yield f"has an event {name} that {finding}"
+
+
+# OpenTelemetry's conventions for HTTP servers: attribute → its type.
+HTTP_SERVER = {
+    "http.request.method": "string",
+    "url.scheme": "string",
+    "url.path": "string",
+    "http.route": "string",
+    "http.response.status_code": "int",
+    "error.type": "string",
+    "server.address": "string",
+    "server.port": "int",
+    "network.protocol.version": "string",
+}
+REQUIRED_OF_HTTP_SERVERS = ("http.request.method", "url.scheme", "url.path")
+
+
+def _check_request(span: Span) -> Iterator[str]:
+    """Deviations of a request to the proxy from the conventions for HTTP servers."""
+    for name, value in span.attributes.items():
+        if name not in HTTP_SERVER:
+            yield f"has {name}, which is not in the conventions for HTTP servers"
+        elif attribute_type(value) != HTTP_SERVER[name]:
+            yield f"has {name} of the type {attribute_type(value)}"
+    for name in REQUIRED_OF_HTTP_SERVERS:
+        if name not in span.attributes:
+            yield f"lacks {name}, which is required"
+    parts = (span.attributes.get("http.request.method"), span.attributes.get("http.route"))
+    expected = " ".join(str(part) for part in parts if part is not None)
+    if span.name != expected:
+        yield f"is not named {expected}"
+    if (span.status == "ERROR") != ("error.type" in span.attributes):
+        yield "has an error.type or the status ERROR, but not both"
 
 
 def _check_operation(span: Span) -> Iterator[str]:

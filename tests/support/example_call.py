@@ -20,6 +20,7 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.records import Content, Document, Message, Part, Tool
+from agentops_otel_litellm.response_headers import ResponseHeaders
 
 ATTEMPT = Attempt(
     number=1,
@@ -237,6 +238,18 @@ CALL = Call(
         documents=(Document(content="Rome"), Document(content={"é": 1})),
         results=(Document(id="file-1", index=1, score=0.5, title="Rome", uri="https://example.com", content="Roma"),),
         error="Slow down.",
+    ),
+    response_headers=ResponseHeaders(
+        request_id="req-1",
+        call_id="call-1",
+        model_id="deployment-7",
+        model_group="fast",
+        provider_address="eu.example.com",
+        key_spend=4.25,
+        key_max_budget=10.0,
+        key_remaining_budget=5.75,
+        attempted_retries=1,
+        attempted_fallbacks=0,
     ),
     app=App(
         session_id="session",

@@ -112,12 +112,6 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def backend() -> Iterator[OTLPReceiver]:
-    with OTLPReceiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
 def provider() -> Iterator[str]:
     with OpenAIProvider() as server:
         yield server.base_url

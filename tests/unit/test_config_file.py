@@ -50,6 +50,8 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "capture_message_content": ("SPAN_AND_EVENT", "SPAN_AND_EVENT"),
     "emit_event": ("false", "false"),
     "completion_hook": ("upload", "upload"),
+    "propagate_to": ("[gateway.example.com]", "gateway.example.com"),
+    "propagate_baggage": ("true", "true"),
     "redact": ("[key, email]", "key,email"),
     "redactor": ("package.module:function", "package.module:function"),
     "content_part_limit": ("1_000", "1000"),

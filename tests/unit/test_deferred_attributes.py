@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import count
 
 import pytest
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
@@ -189,3 +191,42 @@ def test_a_signal_handler_may_read_a_span_whose_attributes_are_being_computed(pr
     assert 0 < attributes < len(span.attributes or {})
     assert events == len(span.events)
     assert len(telemetry.threads) == 1
+
+
+class TimeLimitExceeded(BaseException):
+    """What a signal handler of a task queue raises."""
+
+
+@pytest.mark.parametrize(("read", "step"), [("attributes", "__setitem__"), ("events", "__init__")])
+def test_nothing_is_lost_if_a_signal_handler_interrupts_the_computation(
+    provider: TracerProvider, monkeypatch: pytest.MonkeyPatch, read: str, step: str
+) -> None:
+    """The next reader gets all attributes and events, each of them once."""
+    queue, ended = BatchSpanProcessor(ReadingExporter()), list[ReadableSpan]()
+    provider.add_span_processor(queue)
+    monkeypatch.setattr(queue, "on_end", ended.append)
+    telemetry = Telemetry(choose_vocabularies(Settings()), tracer_provider=provider)
+    attempts = replace(CALL.attempts, made=CALL.attempts.made * 2)  # type: ignore[type-var,union-attr]
+    for _ in range(2):
+        record(telemetry, replace(CALL, attempts=attempts))
+    interrupted, expected = ended
+    with monkeypatch.context() as patched:
+        patched.setattr(BoundedAttributes, step, interrupted_at_second_call(getattr(BoundedAttributes, step)))
+        with pytest.raises(TimeLimitExceeded):
+            list(getattr(interrupted, read))
+    assert dict(interrupted.attributes or {}) == dict(expected.attributes or {})
+    assert [event.name for event in interrupted.events] == [event.name for event in expected.events]
+    assert len(interrupted.events) == 2
+    assert interrupted.dropped_attributes == interrupted.dropped_events == 0
+
+
+def interrupted_at_second_call(method: Callable[..., None]) -> Callable[..., None]:
+    """A method that is called once for each item. In its second call, a signal handler raises."""
+    calls = count(1)
+
+    def interrupted_method(*args: object, **kwargs: object) -> None:
+        if next(calls) == 2:
+            raise TimeLimitExceeded
+        method(*args, **kwargs)
+
+    return interrupted_method

@@ -203,10 +203,10 @@ def test_a_callback_that_was_there_before(
         assert logged.take() == []
 
 
-def test_another_instrumentation_is_told_of(logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is there and has not been switched on is not."""
+def imported_instrumentor(monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> BaseInstrumentor:
+    """Make an instrumentor with this name, which instruments nothing, the content of a module."""
 
-    class Another(BaseInstrumentor):  # type: ignore[misc]  # untyped
+    class Instrumentor(BaseInstrumentor):  # type: ignore[misc]  # untyped
         def instrumentation_dependencies(self) -> tuple[str, ...]:
             return ()
 
@@ -214,13 +214,19 @@ def test_another_instrumentation_is_told_of(logged: LoggedWarnings, monkeypatch:
 
         def _uninstrument(self, **_kwargs: object) -> None: ...
 
-    module = ModuleType("openinference.instrumentation.litellm")
-    module.LiteLLMInstrumentor = Another  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    imported = ModuleType(module)
+    setattr(imported, name, Instrumentor)
+    monkeypatch.setitem(sys.modules, module, imported)
+    return Instrumentor()
+
+
+def test_another_instrumentation_is_told_of(logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is there and has not been switched on is not."""
+    instrumentor = imported_instrumentor(monkeypatch, "openinference.instrumentation.litellm", "LiteLLMInstrumentor")
     warn_of_other_recorders(cast("Telemetry", TRACING.telemetry))
     assert logged.take() == []
     other_instrumentations._checked.clear()
-    Another().instrument()
+    instrumentor.instrument()
     warn_of_other_recorders(cast("Telemetry", TRACING.telemetry))
     (line,) = logged.take()
     assert line == TWICE.format("OpenInference", "Switch it off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=litellm.")
@@ -228,19 +234,10 @@ def test_another_instrumentation_is_told_of(logged: LoggedWarnings, monkeypatch:
 
 def test_laminar_is_warned_of(logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its instrumentation has no entry point, so no variable switches it off."""
-
-    class Laminar(BaseInstrumentor):  # type: ignore[misc]  # untyped
-        def instrumentation_dependencies(self) -> tuple[str, ...]:
-            return ()
-
-        def _instrument(self, **_kwargs: object) -> None: ...
-
-        def _uninstrument(self, **_kwargs: object) -> None: ...
-
-    module = ModuleType("lmnr.opentelemetry_lib.opentelemetry.instrumentation.litellm")
-    module.LitellmInstrumentor = Laminar  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    Laminar().instrument()
+    instrumentor = imported_instrumentor(
+        monkeypatch, "lmnr.opentelemetry_lib.opentelemetry.instrumentation.litellm", "LitellmInstrumentor"
+    )
+    instrumentor.instrument()
     warn_of_other_recorders(cast("Telemetry", TRACING.telemetry))
     remedy = "Switch it off: Laminar.initialize(disabled_instruments={Instruments.LITELLM})."
     assert logged.take() == [TWICE.format("Laminar", remedy)]

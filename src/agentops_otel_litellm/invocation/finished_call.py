@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import Context
-
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import (
     MAX_RECORDED_GAPS,
@@ -25,8 +23,9 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.guard import guard, log_fault
-from agentops_otel_litellm.invocation.context import SUPPRESSED, attach, detach, get_current
+from agentops_otel_litellm.invocation.context import suppressed
 from agentops_otel_litellm.records import Content
+from agentops_otel_litellm.response_headers import ResponseHeaders
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.invocation.invocation import Invocation
@@ -79,7 +78,7 @@ def _read_call(
     operation, failure = invocation.operation, None
     if error is not None:
         with _READING_EXCEPTION:
-            failure = readers.read_failure(error, sent_request=invocation.attempts.has_any)
+            failure = readers.read_failure(error, sent_request=invocation.attempts.sent_request)
     elif invocation.chunks is not None and invocation.chunks.failure is not None:
         # The provider sent an error as a chunk. LiteLLM may not raise it, and end the stream normally. If LiteLLM has
         # translated the stream, the failed attempt has the provider's own error.
@@ -103,6 +102,7 @@ def _read_call(
         stream=None if invocation.chunks is None else _read_stream_times(invocation, outcome),
         failure=failure,
         app=invocation.app,
+        response_headers=invocation.response_headers or read_headers(invocation, result, error),
         content=None if invocation.content is None else _read_content(invocation, invocation.content, result, error),
         estimate=invocation.estimate,
         answered_by_another=None if invocation.nested is None else invocation.nested.is_answered_by_nested_call,
@@ -128,6 +128,17 @@ def read_routing(invocation: Invocation) -> Routing | None:
         return routing if cooldown is None else replace(routing, cooldown_time=cooldown)
     except Exception as fault:  # must not reach the application
         log_fault("reading the routing of a call", fault)
+    return None
+
+
+def read_headers(invocation: Invocation, result: object, error: BaseException | None = None) -> ResponseHeaders | None:
+    """What the headers of a response, a stream or an error state; `None` for operations around calls."""
+    if not invocation.calls_a_model or not invocation.is_recorded:
+        return None
+    try:
+        return readers.read_response_headers(result) if error is None else readers.read_error_headers(error)
+    except Exception as fault:  # must not reach the application
+        log_fault("reading the headers of a response", fault)
     return None
 
 
@@ -224,11 +235,8 @@ def _estimate_usage(invocation: Invocation, result: object) -> None:
     """
     if invocation.estimate is not None or not invocation.is_recorded or not invocation.telemetry.estimates_usage:
         return
-    token = attach(Context({**get_current(), SUPPRESSED: True}))  # the hooks must not record this calculation
-    try:
+    with suppressed():  # the hooks must not record this calculation
         invocation.estimate = readers.estimate_chat(invocation.parameters, result, read_target(invocation).model)
-    finally:
-        detach(token)
 
 
 def read_one_of_several(invocation: Invocation, api_format: readers.ApiFormat, result: object) -> ResponseFacts:

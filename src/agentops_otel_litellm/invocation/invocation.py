@@ -16,7 +16,7 @@ from agentops_otel_litellm.background import BACKGROUND, OPEN_STREAMS, mark_as_k
 from agentops_otel_litellm.call import App, Call, Estimate, Request, StreamOutcome
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.context import CURRENT, attach, context_of, detach, get_current
-from agentops_otel_litellm.invocation.finished_call import ResponseFacts, finished_call, initial_call
+from agentops_otel_litellm.invocation.finished_call import ResponseFacts, finished_call, initial_call, read_headers
 from agentops_otel_litellm.invocation.nesting import NestedResponses, nested_responses_of
 from agentops_otel_litellm.invocation.timeline import (
     NO_ATTEMPTS,
@@ -26,6 +26,7 @@ from agentops_otel_litellm.invocation.timeline import (
     add_to_route,
 )
 from agentops_otel_litellm.records import Content, Limits
+from agentops_otel_litellm.response_headers import ResponseHeaders
 from agentops_otel_litellm.trace_cost import TraceCost, trace_cost_of
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class Invocation:
     chunks: readers.Chunks | None = None
     """Reads each chunk of the stream when it is received."""
     chunk_times: ChunkTimes
+    response_headers: ResponseHeaders | None = None
+    """What the headers of the stream state."""
     _waiting_since: float | None = None
     """When LiteLLM returned a stream, a coroutine or a stream manager, on the monotonic clock."""
     _finalizer: finalize[..., object] | None = None
@@ -102,8 +105,10 @@ class Invocation:
     _route: Invocation | None = None
     """The route of which this call is an attempt. `_route_attempt` is the attempt."""
     _route_attempt: RunningAttempt | None = None
-    _unsettled: Callable[[str | None, float | None], None] | None = None
-    """In a route: ends the span of the last failed attempt. The arguments are those of `settle_attempt`."""
+    unsettled: Callable[[str | None, float | None], None] | None = None
+    """In a route whose last attempt has failed: ends the span of that attempt. The arguments are those of
+    `settle_attempt`.
+    """
 
     _is_finished = False
     """Whether ending the span has begun."""
@@ -147,13 +152,8 @@ class Invocation:
         self.context: Context | None = context_of(self, self._span, context)
         """The context in which LiteLLM runs for the call; `None` after the call has ended."""
         try:
-            try:
-                self._relate_to_others(context)
-                if self._span.is_recording():
-                    self._read_request(context)
-                self.is_mocked = readers.is_mocked(parameters)
-            except Exception as fault:  # must not reach the application
-                log_fault("reading a request", fault)
+            self._relate_to_others(context)
+            self._read_request(context)
         except BaseException as error:
             self.end_with_error(error)
             raise
@@ -197,9 +197,12 @@ class Invocation:
 
         This happens before LiteLLM runs, because LiteLLM may change the parameters.
         """
-        self.is_recorded = True
         telemetry, parameters = self.telemetry, self.parameters
         try:
+            self.is_mocked = readers.is_mocked(parameters)
+            if not self._span.is_recording():
+                return
+            self.is_recorded = True
             self.request = self.api_format.request(parameters)
         except Exception as fault:  # must not reach the application
             log_fault("reading a request", fault)
@@ -252,7 +255,7 @@ class Invocation:
 
         `cooldown_time` is in seconds, `None` if the deployment `model_id` is not put into cooldown.
         """
-        unsettled, self._unsettled = self._unsettled, None
+        unsettled, self.unsettled = self.unsettled, None
         if unsettled is not None:
             unsettled(model_id, cooldown_time)
 
@@ -263,7 +266,7 @@ class Invocation:
         self._offer_to_enclosing_call(stream)
         if self.nested is not None:
             self.nested.set_result(stream)
-        self.chunk_times = ChunkTimes()
+        self.chunk_times, self.response_headers = ChunkTimes(), read_headers(self, stream)
         self.chunks = self.api_format.chunks(stream, captures_content=self.content is not None)
         self._waiting_since = perf_counter()
         self.attempts.forget_errors()
@@ -349,7 +352,7 @@ class Invocation:
     def disown(self) -> None:
         """Do not record the call in this process, which is a fork: the parent process records it."""
         self._ending.acquire(blocking=False)
-        self._unsettled = None
+        self.unsettled = None
         if self.trace_cost is not None:
             self.trace_cost.discard(self._span)
         self._release()
@@ -395,7 +398,7 @@ class Invocation:
         """Read the finished call and end its span. The span of a route's failed attempt is ended later, if the Router
         has yet to decide on a cooldown.
         """
-        if self._unsettled is not None:
+        if self.unsettled is not None:
             self.settle_attempt()
         try:
             if self._untrack is not None:
@@ -407,7 +410,7 @@ class Invocation:
             route = self._route
             if route is not None and call.failure is not None and route.settles_attempts and not route.has_ended():
                 route.settle_attempt()
-                route._unsettled = partial(self._finish_settled, call)  # noqa: SLF001 - same class
+                route.unsettled = partial(self._finish_settled, call)
                 return
             self._finish(call)
         except Exception as fault:  # must not reach the application

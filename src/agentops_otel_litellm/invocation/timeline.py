@@ -76,8 +76,8 @@ class AttemptTracker:
         return self._current is not None
 
     @property
-    def has_any(self) -> bool:
-        """Whether there is an attempt for which LiteLLM sent a request."""
+    def sent_request(self) -> bool:
+        """Whether LiteLLM sent a request in at least one attempt."""
         return any(each.sent_request for each in self._attempts)
 
     @property

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Token
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ from agentops_otel_litellm.invocation.context import (
 from agentops_otel_litellm.invocation.finished_call import ResponseFacts
 from agentops_otel_litellm.invocation.invocation import Invocation
 from agentops_otel_litellm.operations import by_name, operation_logged_as, parameter_names
+from agentops_otel_litellm.patching.executors import run_in_context
 from agentops_otel_litellm.patching.other_instrumentations import without_suppression
 from agentops_otel_litellm.patching.patch_points import CALLS, FEATURES
 from agentops_otel_litellm.patching.traced_functions import TRACING
@@ -171,14 +172,14 @@ def carry_context_to_function(run_async_function: Function) -> Function:
     ) -> object:
         context = get_current()
 
-        async def run_in_context(*args: object, **kwargs: object) -> object:
+        async def run_async(*args: object, **kwargs: object) -> object:
             token = attach(context)
             try:
                 return await async_function(*args, **kwargs)
             finally:
                 detach(token)
 
-        return run_async_function(run_in_context, *args, **kwargs)
+        return run_async_function(run_async, *args, **kwargs)
 
     return traced_run_async_function
 
@@ -199,22 +200,9 @@ class _ContextCarryingModule(ModuleProxy):
 
     def __getattr__(self, name: str) -> object:
         value: object = getattr(self.__wrapped__, name)
-        return _in_current_context(value) if name == "completion" and callable(value) else value
-
-
-def _in_current_context(function: Function) -> Function:
-    """Return a function that runs `function` in the context that is current now."""
-    context = get_current()
-
-    @wraps(function)
-    def run_in_context(*args: object, **kwargs: object) -> object:
-        token = attach(context)
-        try:
-            return function(*args, **kwargs)
-        finally:
-            detach(token)
-
-    return run_in_context
+        if name == "completion" and callable(value):
+            return wraps(value)(partial(run_in_context, get_current(), value))
+        return value
 
 
 # --- the backstop -----------------------------------------------------------------------------------------

@@ -62,12 +62,12 @@ class ExecutorContext:
             executor, function, *rest = args
             if executor is getattr(sys.modules.get(LITELLMS_LOGGING), "executor", None):
                 return submit(*args, **kwargs)
-            return submit(executor, _run, context, function, *rest, **kwargs)
+            return submit(executor, run_in_context, context, function, *rest, **kwargs)
 
         return submit_with_context
 
 
-def _run(context: Context, function: Any, /, *args: object, **kwargs: object) -> object:  # noqa: ANN401 - callable or not
+def run_in_context(context: Context, function: Any, /, *args: object, **kwargs: object) -> object:  # noqa: ANN401 - callable or not
     """Run a function in a context."""
     token = attach(context)
     try:

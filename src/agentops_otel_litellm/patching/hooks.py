@@ -14,19 +14,15 @@ from time import perf_counter
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from opentelemetry.context import Context
-
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.background import KNOWN, mark_as_known
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.context import (
     CURRENT,
-    SUPPRESSED,
-    attach,
     call_in,
-    detach,
     get_current,
     is_suppressed,
+    suppressed,
 )
 from agentops_otel_litellm.invocation.finished_call import read_result, read_target
 from agentops_otel_litellm.invocation.invocation import Invocation
@@ -35,6 +31,7 @@ from agentops_otel_litellm.patching.callbacks import ApplicationContext
 from agentops_otel_litellm.patching.wrapping import Function, Outcome, Recording, current_call, hook, hook_after
 
 _MARKING = guard("marking LiteLLM's logging object as known")
+_RECORDING_COOLDOWN = guard("recording a deployment's cooldown")
 
 # --- LiteLLM's logging object -------------------------------------------------------------------------------
 
@@ -103,14 +100,10 @@ def wrap_batch_accounting(account: Callable[..., Coroutine[object, object, objec
 
     @wraps(account)
     async def traced_account(*args: object, **kwargs: object) -> object:
-        context = get_current()
-        if context.get(CURRENT) is not None:
+        if get_current().get(CURRENT) is not None:
             return await account(*args, **kwargs)
-        token = attach(Context({**context, SUPPRESSED: True}))
-        try:
+        with suppressed():
             return await account(*args, **kwargs)
-        finally:
-            detach(token)
 
     return traced_account
 
@@ -211,16 +204,23 @@ def record_cooldown(invocation: Invocation, cache: object, cooldown_time: object
     yield
 
 
-@hook("recording a deployment's cooldown", "events", in_any_operation=True)
-def record_cooldown_decision(route: Invocation, events: object) -> Recording:
-    """Record whether the Router's Rust core puts the deployment of a failed attempt into cooldown.
+def wrap_take_events(take_events: Function) -> Function:
+    """Wrap the method with which the Router receives events from its Rust core, to record whether the core puts the
+    deployment of a failed attempt into cooldown.
 
-    The wrapped function receives events from the core. The first events after a failed attempt show the decision: they
-    contain a cooldown, or none was set.
+    The first events after a failed attempt show the decision: they contain a cooldown, or none was set. Each request
+    has several groups of events, so this is not a hook, which would cost more.
     """
-    if events and route.settles_attempts:
-        route.settle_attempt(*readers.read_cooldown(events))
-    yield
+
+    @wraps(take_events)
+    def traced_take_events(driver: object, events: Any, *args: object, **kwargs: object) -> object:  # noqa: ANN401 - LiteLLM's
+        route: Any = get_current().get(CURRENT)
+        if route is not None and route.unsettled is not None and events:
+            with _RECORDING_COOLDOWN:
+                route.settle_attempt(*readers.read_cooldown(events))
+        return take_events(driver, events, *args, **kwargs)
+
+    return traced_take_events
 
 
 # --- responses and usage ------------------------------------------------------------------------------------

@@ -142,6 +142,7 @@ _TRACING = "agentops_otel_litellm.patching.traced_functions:TRACING"
 _HOOKS = "agentops_otel_litellm.patching.hooks"
 _STREAM_USAGE = "agentops_otel_litellm.patching.stream_usage:STREAM_USAGE"
 _CALLBACKS = "agentops_otel_litellm.patching.callbacks"
+_PROPAGATION = "agentops_otel_litellm.patching.propagation:PROPAGATION"
 _OTHERS = "agentops_otel_litellm.patching.other_instrumentations"
 _LOGGING = "litellm.litellm_core_utils.litellm_logging"
 _MESSAGES = (
@@ -309,7 +310,7 @@ _AROUND_CALLS = (
     ),
     PatchPoint("litellm.router_rust.core", "RustCore._drive", f"{_TRACING}.trace_core_routing", ROUTES),
     PatchPoint("litellm.router_rust.core", "RustCore._call_sync", f"{_TRACING}.trace_core_routing", ROUTES),
-    PatchPoint("litellm.router_rust.core", "_Driver.take_events", f"{_HOOKS}:record_cooldown_decision", ROUTES),
+    PatchPoint("litellm.router_rust.core", "_Driver.take_events", f"{_HOOKS}:wrap_take_events", ROUTES),
     PatchPoint(
         "litellm.router_utils.cooldown_cache",
         "CooldownCache.add_deployment_to_cooldown",
@@ -341,6 +342,19 @@ _LOGGING_POINTS = (
     PatchPoint(_LOGGING, "Logging.pre_call", f"{_HOOKS}:wrap_input_logging", CALLBACKS),
     PatchPoint(_LOGGING, "Logging.post_call", f"{_HOOKS}:wrap_input_logging", CALLBACKS),
     PatchPoint(_LOGGING, "_init_custom_logger_compatible_class", f"{_OTHERS}:wrap_callback_factory", CALLBACKS),
+)
+# LiteLLM's proxy.
+_PROXY = (PatchPoint("litellm.proxy.proxy_server", "app", "agentops_otel_litellm.proxy.request:trace_requests"),)
+# Functions that send requests, to which the trace context is added.
+_SENDING = (
+    PatchPoint("httpx._client", "Client.send", f"{_PROPAGATION}.wrap_send"),
+    PatchPoint("httpx._client", "AsyncClient.send", f"{_PROPAGATION}.wrap_send"),
+    PatchPoint("websockets.asyncio.client", "connect.__init__", f"{_PROPAGATION}.wrap_connect"),
+    PatchPoint(
+        "litellm.llms.custom_httpx.aiohttp_handler",
+        "BaseLLMAIOHTTPHandler._make_common_async_call",
+        f"{_PROPAGATION}.wrap_post",
+    ),
 )
 # Other instrumentations of the same calls.
 _OTHER_INSTRUMENTATIONS = (
@@ -413,6 +427,8 @@ PATCH_POINTS: tuple[PatchPoint, ...] = (
     *_STREAM_USAGE_POINTS,
     *_AROUND_CALLS,
     *_LOGGING_POINTS,
+    *_SENDING,
+    *_PROXY,
     *_OTHER_INSTRUMENTATIONS,
     *_WORK,
 )

@@ -132,41 +132,8 @@ def _is_supported(parameters: dict[str, object]) -> bool:
     return "stream_options" in (supported or ())
 
 
-class _UsageKeepingChunkCreator:
-    """A replacement of a stream object's `chunk_creator` in older releases of LiteLLM: it stores the usage, which these
-    releases discard if they hide it from the application.
-    """
-
-    def __init__(self, stream: StreamObject) -> None:
-        self._create = stream.chunk_creator.__func__  # type: ignore[attr-defined]  # a bound method would be a cycle
-        self._stream = ref(stream)
-
-    def __call__(self, chunk: object) -> object:
-        stream = self._stream()
-        try:
-            created = self._create(stream, chunk)
-        except StopIteration:  # LiteLLM expected no other chunk
-            self._keep_usage(stream, chunk)
-            raise
-        if created is None:
-            self._keep_usage(stream, chunk)
-        return created
-
-    @staticmethod
-    def _keep_usage(stream: StreamObject | None, chunk: object) -> None:
-        """If a chunk has usage and no choices, add the usage to the list of chunks in LiteLLM's stream object."""
-        with _HIDING:
-            usage = getattr(chunk, "usage", None)
-            if stream is not None and usage is not None and not getattr(chunk, "choices", None):
-                kept = stream.model_response_creator()
-                kept.usage = sys.modules["litellm"].Usage(**usage.model_dump())  # type: ignore[attr-defined]  # LiteLLM's
-                stream.chunks.append(kept)
-
-
-class _ReasonKeepingChunkCreator:
-    """A replacement of a stream object's `chunk_creator`, the method that converts each chunk of the provider: it first
-    reads the finish reason of each choice. `ChatChunks` finds them in `finish_reasons`.
-    """
+class _ChunkCreator:
+    """A replacement of a stream object's `chunk_creator`, the method that converts each chunk of the provider."""
 
     def __init__(self, stream: StreamObject) -> None:
         create = stream.chunk_creator
@@ -174,16 +141,51 @@ class _ReasonKeepingChunkCreator:
         """The method itself, because a bound method would be a cycle; `None` if it has been replaced already."""
         self._replacement = create if self._method is None else None
         self._stream = ref(stream)
+
+    def convert(self, chunk: object) -> object:
+        """Convert a chunk with LiteLLM's method, or with an earlier replacement of it."""
+        if self._replacement is not None:
+            return self._replacement(chunk)
+        assert self._method is not None  # noqa: S101 - one of the two is set
+        return self._method(self._stream(), chunk)
+
+
+class _UsageKeepingChunkCreator(_ChunkCreator):
+    """Stores the usage of a stream, which older releases of LiteLLM discard if they hide it from the application."""
+
+    def __call__(self, chunk: object) -> object:
+        try:
+            created = self.convert(chunk)
+        except StopIteration:  # LiteLLM expected no other chunk
+            self._keep_usage(chunk)
+            raise
+        if created is None:
+            self._keep_usage(chunk)
+        return created
+
+    def _keep_usage(self, chunk: object) -> None:
+        """If a chunk has usage and no choices, add the usage to the list of chunks in LiteLLM's stream object."""
+        with _HIDING:
+            stream = self._stream()
+            usage = getattr(chunk, "usage", None)
+            if stream is not None and usage is not None and not getattr(chunk, "choices", None):
+                kept = stream.model_response_creator()
+                kept.usage = sys.modules["litellm"].Usage(**usage.model_dump())  # type: ignore[attr-defined]  # LiteLLM's
+                stream.chunks.append(kept)
+
+
+class _ReasonKeepingChunkCreator(_ChunkCreator):
+    """Reads the finish reason of each choice. `ChatChunks` finds them in `finish_reasons`."""
+
+    def __init__(self, stream: StreamObject) -> None:
+        super().__init__(stream)
         self.finish_reasons: dict[int, str | None] = {}
         """Index of a choice → its finish reason."""
 
     def __call__(self, chunk: object) -> object:
         with _KEEPING_REASONS:
             self.finish_reasons.update(readers.read_finish_reasons(chunk))
-        if self._replacement is not None:
-            return self._replacement(chunk)
-        assert self._method is not None  # noqa: S101 - one of the two is set
-        return self._method(self._stream(), chunk)
+        return self.convert(chunk)
 
 
 STREAM_USAGE = StreamUsage()

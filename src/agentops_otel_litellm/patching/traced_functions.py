@@ -42,6 +42,7 @@ from agentops_otel_litellm.patching.other_instrumentations import (
     warn_of_outer_call,
 )
 from agentops_otel_litellm.patching.patch_points import ATTEMPTS, FEATURES, LOGGING
+from agentops_otel_litellm.patching.propagation import PROPAGATION
 from agentops_otel_litellm.patching.wrapping import Function, is_built, register_decorator, replaced
 from agentops_otel_litellm.telemetry import Telemetry
 
@@ -384,7 +385,7 @@ def _call_native(
         return native(*args, **kwargs)
     token = invocation.enter()
     try:
-        result = native(*args, **kwargs)
+        result = native(*PROPAGATION.native_arguments(args), **kwargs)
     except BaseException as error:
         _leave_native(invocation, token, error, declined)
         raise
@@ -401,7 +402,7 @@ async def _call_native_async(
         return await native(*args, **kwargs)
     token = invocation.enter()
     try:
-        result = await native(*args, **kwargs)
+        result = await native(*PROPAGATION.native_arguments(args), **kwargs)
     except BaseException as error:
         _leave_native(invocation, token, error, declined)
         raise

@@ -30,6 +30,7 @@ from agentops_otel_litellm.readers.exceptions import (
     read_failure,
 )
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
+from agentops_otel_litellm.readers.headers import read_error_headers, read_response_headers
 from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
 from agentops_otel_litellm.readers.logging_payload import (
     api_format_of_response,
@@ -52,6 +53,7 @@ from agentops_otel_litellm.readers.parameters import (
     is_mocked,
     is_of_a_tool,
     is_of_model_list,
+    is_sent_to_proxy,
     read_cache_hit,
     read_cooldown,
     read_cooldown_time,
@@ -172,6 +174,7 @@ __all__ = [
     "is_of_model_list",
     "is_over",
     "is_sending_a_mock",
+    "is_sent_to_proxy",
     "is_stream",
     "is_stream_manager",
     "logged_cost",
@@ -189,6 +192,7 @@ __all__ = [
     "read_client_failure",
     "read_cooldown",
     "read_cooldown_time",
+    "read_error_headers",
     "read_error_text",
     "read_estimate",
     "read_failed_response",
@@ -200,6 +204,7 @@ __all__ = [
     "read_messages",
     "read_native_function",
     "read_native_parameters",
+    "read_response_headers",
     "read_routed_request",
     "read_routing",
     "read_session_end",

@@ -17,10 +17,10 @@ from typing import Any
 
 from agentops_otel_litellm.call import Failure
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.readers.headers import header, headers_of, request_id
 from agentops_otel_litellm.readers.interventions import added_names
 from agentops_otel_litellm.readers.values import (
     field,
-    identifier,
     integer,
     keyword,
     mask_secrets,
@@ -47,7 +47,6 @@ _LITELLM_PREFIX = re.compile(
 """The beginning of texts of LiteLLM's exceptions: `litellm.RateLimitError: RateLimitError: OpenAIException - `."""
 _QUALIFIED = re.compile(r"[\w.<>]{1,250}", re.ASCII)
 _READING_FACT = guard("reading a fact of an exception")
-_REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-kong-request-id")
 
 
 def read_failure(error: BaseException, *, sent_request: bool = True) -> Failure:
@@ -98,19 +97,8 @@ def _original(error: BaseException) -> BaseException:
     return _of_client(_with_original_status(_untranslated(error)))
 
 
-def _headers(error: Any) -> Any:
-    """The headers of the provider's response."""
-    own = getattr(error, "litellm_response_headers", None)
-    return getattr(getattr(error, "response", None), "headers", None) if own is None or own == {} else own
-
-
-def _request_id(error: BaseException) -> str | None:
-    headers = _headers(error)
-    return identifier(next((found for name in _REQUEST_IDS if (found := _header(headers, name))), None))
-
-
 def _retryable(error: BaseException) -> bool | None:
-    return {"true": True, "false": False}.get(_header(_headers(error), "x-should-retry") or "")
+    return {"true": True, "false": False}.get(header(headers_of(error), "x-should-retry") or "")
 
 
 def _class_name(error: BaseException) -> str:
@@ -379,10 +367,6 @@ def _names(error: BaseException) -> tuple[str, ...]:
     return tuple(kind.__name__ for kind in type(error).__mro__)
 
 
-def _header(headers: Any, name: str) -> str | None:
-    return text(headers.get(name)) if hasattr(headers, "get") else None
-
-
 def _qualified(kind: type) -> str:
     name = f"{kind.__module__}.{kind.__qualname__}"
     return name if kind.__module__ != "builtins" and _QUALIFIED.fullmatch(name) else kind.__name__
@@ -417,14 +401,14 @@ def _retry_after(error: BaseException) -> float | None:
     """Seconds after the response until the provider accepts a retry, from the response's headers. If there are none,
     the Router's cooldown time.
     """
-    headers = _headers(error)
-    milliseconds = quantity(_header(headers, "retry-after-ms"))
+    headers = headers_of(error)
+    milliseconds = quantity(header(headers, "retry-after-ms"))
     if milliseconds is not None and milliseconds >= 0:
         return milliseconds / 1000
-    retry_after = _header(headers, "retry-after")
+    retry_after = header(headers, "retry-after")
     seconds = quantity(retry_after)
     if seconds is None:
-        until, now = _instant(retry_after), _instant(_header(headers, "date"))
+        until, now = _instant(retry_after), _instant(header(headers, "date"))
         seconds = None if until is None else max(until - (time() if now is None else now), 0.0)
     known = seconds if seconds is not None and seconds >= 0 else None
     return number(getattr(error, "cooldown_time", None)) if known is None else known
@@ -443,7 +427,7 @@ _FACTS = {
     "provider": _provider,
     "status_code": _answered_status,
     "retry_after": _retry_after,
-    "request_id": _request_id,
+    "request_id": request_id,
     "exception": _class_name,
     "code": _code,
     "retryable": _retryable,

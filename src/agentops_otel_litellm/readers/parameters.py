@@ -31,7 +31,7 @@ from agentops_otel_litellm.readers.values import (
 
 
 @lru_cache(maxsize=256)
-def _host_and_port(url: str) -> tuple[str | None, int | None]:
+def host_and_port(url: str) -> tuple[str | None, int | None]:
     """The host and port of a URL. The rest is not recorded: it may contain keys.
 
     Both are `None` if the URL is invalid, or if it is a key or contains one in place of the host. A word without a
@@ -116,7 +116,7 @@ def read_target(parameters: Parameters, logging: Any) -> Target:
 @lru_cache(maxsize=256)
 def _target(provider: str | None, model: str | None, url: str | None) -> Target:
     """The target with this provider, model and URL. Most calls of a process have the same few targets."""
-    address, port = (None, None) if url is None else _host_and_port(url)
+    address, port = (None, None) if url is None else host_and_port(url)
     provider = provider and mask_secrets(provider)
     return Target(provider=provider, model=model_name(model), address=address, port=port if address else None)
 
@@ -191,12 +191,17 @@ def read_cooldown(events: Any) -> tuple[str | None, float | None]:
 def is_client_of(client: Any, target: Target) -> bool:
     """Whether OpenAI's `client` sends its requests to the target's server. True if either server is unknown."""
     url = getattr(client, "base_url", None)
-    return url is None or target.address is None or _host_and_port(str(url)) == (target.address, target.port)
+    return url is None or target.address is None or host_and_port(str(url)) == (target.address, target.port)
 
 
 def is_of_a_tool(logging: Any) -> bool:
     """Whether the logging object is of a tool that LiteLLM calls because a model requested it."""
     return str(getattr(logging, "call_type", "")).endswith(("_mcp_tool", "_mcp_tools"))
+
+
+def is_sent_to_proxy(logging: Any) -> bool:
+    """Whether the logging object is of a call whose provider is a LiteLLM proxy."""
+    return (getattr(logging, "model_call_details", None) or NO_FIELDS).get("custom_llm_provider") == "litellm_proxy"
 
 
 def read_cache_hit(logging: Any) -> bool:

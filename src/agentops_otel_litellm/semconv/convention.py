@@ -4,6 +4,7 @@ field's value.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -20,12 +21,14 @@ Value = TypeVar("Value")
 UNLIMITED = sys.maxsize
 WRITTEN = (
     "content",
-    *("request", "response", "stream", "saved", "attempts", "routing", "estimate", "app"),
+    *("request", "response", "response_headers", "stream", "saved", "attempts", "routing", "estimate", "app"),
     *("cost", "usage", "failure", "target", "call"),
 )
 """Fields of a call, in the order in which their attributes are written; the least important first. If a span has too
 many attributes, the SDK evicts the first ones.
 """
+_CAPITAL = re.compile(r"(?<=.)(?=[A-Z])")
+"""The place before each capital letter but the first."""
 _OTHERS = WRITTEN.index("cost")
 """The position of records that are not in `WRITTEN`."""
 
@@ -85,8 +88,8 @@ class Table:
         their names in `Call.name`: `{"chat", "embeddings"}`. By default, it is used for all calls.
         """
         self.kind = kind
-        self.about = kind.__name__.lower()
-        """The name of the field of `Call` that contains the record, such as `usage`."""
+        self.about = _CAPITAL.sub("_", kind.__name__).lower()
+        """The field of `Call` that contains the record: `response_headers` for `ResponseHeaders`."""
         self.of = None if of is None else frozenset(of)
         self.rows = rows
         self.several = {attribute: row for attribute, row in rows.items() if isinstance(row, Several)}

@@ -27,6 +27,7 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.records import Content
+from agentops_otel_litellm.response_headers import ResponseHeaders
 from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary, always, prefixed
 from agentops_otel_litellm.semconv.gen_ai import records_as_json
 
@@ -98,6 +99,13 @@ LLM = Vocabulary(
         },
     ),
     Table(Routing, prefixed("litellm.", Routing)),
+    Table(
+        ResponseHeaders,
+        {
+            "llm.response.request_id": "request_id",
+            **prefixed("litellm.proxy.", ResponseHeaders, without={"request_id"}),
+        },
+    ),
     Table(
         Attempts,
         {

@@ -32,6 +32,7 @@ from agentops_otel_litellm.settings.parsing import (
     names,
     number_of,
     pairs,
+    servers,
     setting,
     switch,
     url,
@@ -102,6 +103,19 @@ class CallSettings:
         parse=names,
         help="Keys of OpenTelemetry's baggage that are recorded: `session.id`, `user.id` and `gen_ai.conversation.id` "
         "under their own names, others as `litellm.metadata.*`.",
+    )
+    propagate_to: tuple[str, ...] = setting(
+        "AGENTOPS_PROPAGATE_TO",
+        default=(),
+        parse=servers,
+        help="Gateways, other than LiteLLM proxies, whose requests get the trace context (`traceparent`): hosts, or "
+        "the beginnings of URLs, as in `gateway.example.com,http://localhost:8000/v1`.",
+    )
+    propagate_baggage: bool = setting(
+        "AGENTOPS_PROPAGATE_BAGGAGE",
+        default=False,
+        parse=switch,
+        help="Whether LiteLLM proxies and `AGENTOPS_PROPAGATE_TO` also get OpenTelemetry's baggage.",
     )
     litellm_builtin: bool = setting(
         "AGENTOPS_LITELLM_BUILTIN",
@@ -356,6 +370,7 @@ class Settings(ProcessSettings, AgentOpsSettings, ContentSettings, CallSettings)
 _FORMS = {
     names: "a list of single values without commas",
     kinds: "a list of single values without commas",
+    servers: "a list of single values without commas",
     pairs: "a mapping of single values without commas",
 }
 """Parser → what a configuration file must have for it, if that is not a single value."""
@@ -369,7 +384,7 @@ def parse_setting(declared: Field[object], text: str, option: Option | None = No
     form = "value" if option is None else option.form
     if (
         form == "other"
-        or (form == "list" and parse not in (names, kinds))
+        or (form == "list" and parse not in (names, kinds, servers))
         or (form == "mapping" and parse is not pairs)
     ):
         raise ValueError(_FORMS.get(parse, "a single value"))

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import Field, dataclass, field
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from agentops_otel_litellm.redaction import redactor
 
@@ -189,7 +189,7 @@ def quoted(declared: Field[object], text: str) -> str:
     """An invalid value, as a message may quote it. Empty for a secret, and for a URL, because a password can be
     anywhere in an invalid URL.
     """
-    if hides_its_value(declared) or declared.metadata["parse"] is url:
+    if hides_its_value(declared) or declared.metadata["parse"] in {url, servers}:
         return ""
     return repr(without_secrets(declared.metadata["variable"], text))
 
@@ -266,6 +266,25 @@ def url(text: str) -> str:
     if split is None or split.scheme not in {"http", "https"} or not split.hostname:
         raise ValueError("a URL that begins with http:// or https://")
     return text
+
+
+def servers(text: str) -> tuple[str, ...]:
+    """Parse a comma-separated list of hosts, hosts with a port, and HTTP or WebSocket URLs without a query."""
+    for each in names(text):
+        try:
+            split = urlsplit(each if "://" in each else f"//{each}")
+            is_valid = split.port is None or bool(split.port)  # raises if the port is invalid
+        except ValueError:
+            is_valid = False
+        if not is_valid or not _is_server(split):
+            raise ValueError("hosts or URLs, as in `gateway.example.com,http://localhost:8000/v1`")
+    return names(text)
+
+
+def _is_server(split: SplitResult) -> bool:
+    """Whether this is a host, perhaps with a scheme, a port and a path, and nothing else."""
+    has_more = bool(split.query or split.fragment or split.username or split.password or set(split.netloc) & {"*", " "})
+    return bool(split.hostname) and split.scheme in {"", "http", "https", "ws", "wss"} and not has_more
 
 
 def level(text: str) -> str:

@@ -80,8 +80,8 @@ class LoopbackHandler(BaseHTTPRequestHandler):
 
     @property
     def received_headers(self) -> dict[str, str]:
-        """The headers with lower-case names, for any spelling of the client."""
-        return {name.lower(): value for name, value in self.headers.items()}
+        """The headers with lower-case names, for any spelling of the client. Repeated ones are joined by commas."""
+        return {name.lower(): ", ".join(self.headers.get_all(name, [])) for name in self.headers}
 
     def read_body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("content-length", 0)))

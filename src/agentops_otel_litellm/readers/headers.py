@@ -1,0 +1,93 @@
+"""Reads the HTTP headers of responses and errors: the provider's request id, and what a LiteLLM proxy states.
+
+LiteLLM keeps the headers of a response in its `_hidden_params`, with the prefix `llm_provider-`, and those of an error
+without a prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from agentops_otel_litellm.readers.parameters import host_and_port
+from agentops_otel_litellm.readers.values import Rows, field, identifier, model_name, quantity, read_fields, text
+from agentops_otel_litellm.response_headers import ResponseHeaders
+
+_PREFIX = "llm_provider-"
+_REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-kong-request-id")
+_CALL_ID = "x-litellm-call-id"
+"""Each response of a LiteLLM proxy has this header."""
+
+
+def _count(value: Any) -> int | None:
+    known = quantity(value)
+    return int(known) if known is not None and known >= 0 else None
+
+
+def _host(value: Any) -> str | None:
+    url = text(value)
+    return None if url is None else host_and_port(url)[0]
+
+
+_ROWS: Rows = {
+    _CALL_ID: ("call_id", identifier),
+    "x-litellm-model-id": ("model_id", identifier),
+    "x-litellm-model-group": ("model_group", model_name),
+    "x-litellm-model-api-base": ("provider_address", _host),
+    "x-litellm-key-spend": ("key_spend", quantity),
+    "x-litellm-key-max-budget": ("key_max_budget", quantity),
+    "x-litellm-attempted-retries": ("attempted_retries", _count),
+    "x-litellm-attempted-fallbacks": ("attempted_fallbacks", _count),
+}
+"""Header of a LiteLLM proxy → field, and its reader."""
+_PREFIXED_ROWS: Rows = {f"{_PREFIX}{name}": row for name, row in _ROWS.items()}
+_PREFIXED_REQUEST_IDS = tuple(f"{_PREFIX}{name}" for name in _REQUEST_IDS)
+
+
+def read_response_headers(result: Any) -> ResponseHeaders | None:
+    """Read the headers of a response or a stream; `None` if it has none that are recorded."""
+    headers = field(getattr(result, "_hidden_params", None), "additional_headers")
+    if not headers or not isinstance(headers, Mapping):
+        return None
+    request_id = next((found for name in _PREFIXED_REQUEST_IDS if (found := identifier(headers.get(name)))), None)
+    if f"{_PREFIX}{_CALL_ID}" in headers:
+        return _with_remaining_budget(ResponseHeaders(request_id=request_id, **read_fields(headers, _PREFIXED_ROWS)))
+    return None if request_id is None else ResponseHeaders(request_id=request_id)
+
+
+def read_error_headers(error: BaseException) -> ResponseHeaders | None:
+    """Read what a LiteLLM proxy states in the headers of an error; `None` if the error is not from a proxy."""
+    headers = headers_of(error)
+    if header(headers, _CALL_ID) is None:
+        return None
+    return _with_remaining_budget(
+        ResponseHeaders(**read_fields({name: header(headers, name) for name in _ROWS}, _ROWS))
+    )
+
+
+def _with_remaining_budget(headers: ResponseHeaders) -> ResponseHeaders:
+    """Add the remaining budget, if the key has a budget."""
+    if headers.key_max_budget is None or headers.key_spend is None:
+        return headers
+    return replace(headers, key_remaining_budget=headers.key_max_budget - headers.key_spend)
+
+
+# --- the headers of errors --------------------------------------------------------------------------------------
+
+
+def headers_of(error: Any) -> Any:
+    """The headers of the provider's response that an exception describes."""
+    own = getattr(error, "litellm_response_headers", None)
+    return getattr(getattr(error, "response", None), "headers", None) if own is None or own == {} else own
+
+
+def header(headers: Any, name: str) -> str | None:
+    """The value of a header; `None` if it is missing or empty."""
+    return text(headers.get(name)) if hasattr(headers, "get") else None
+
+
+def request_id(error: BaseException) -> str | None:
+    """The provider's id of the request that failed."""
+    headers = headers_of(error)
+    return identifier(next((found for name in _REQUEST_IDS if (found := header(headers, name))), None))
