@@ -26,7 +26,7 @@ model_list:
     litellm_params: {{model: openai/gpt-4o, api_key: sk-canary-provider, api_base: "{provider}", max_retries: 0}}
   - model_name: reserved
     litellm_params: {{model: openai/gpt-4.1, api_key: sk-canary-provider, api_base: "{provider}", max_retries: 0}}
-router_settings: {{num_retries: 0}}
+router_settings: {{num_retries: 0, disable_cooldowns: true}}
 general_settings:
   master_key: sk-canary-master
   custom_auth: proxy_keys.authenticate

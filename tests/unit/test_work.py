@@ -8,6 +8,7 @@ import litellm
 import pytest
 
 from agentops_otel_litellm.proxy.rejections import read_check, read_reason, rejection_failure
+from agentops_otel_litellm.readers import interventions
 from agentops_otel_litellm.semconv import VOCABULARIES
 from agentops_otel_litellm.semconv.work_attributes import REJECTION, WORK, work_vocabulary
 from agentops_otel_litellm.work import Check, Guardrail, ToolUse, Work
@@ -93,3 +94,16 @@ def test_unknown_is_absent() -> None:
 def test_the_page_has_each_attribute() -> None:
     names = {name for vocabulary in (*WORK.values(), REJECTION) for name in vocabulary if not name.startswith("llm.")}
     assert {name for name in names if f"`{name}`" not in PAGE} == set()
+
+
+def test_exceptions_without_weak_references_or_hash() -> None:
+    """They are not marked, and reading another exception does not fail."""
+
+    class Unhashable(Exception):
+        __hash__ = None  # type: ignore[assignment]
+
+    marked = proxy_error(KINDS.auth_error, 400)
+    for error in (ValueError(), Unhashable(), marked):
+        interventions.mark_intervention(error)
+    assert interventions.added_names(marked) == (interventions.INTERVENTION,)
+    assert interventions.added_names(ValueError()) == interventions.added_names(Unhashable()) == ()

@@ -24,4 +24,7 @@ def mark_intervention(error: BaseException) -> None:
 
 def added_names(error: BaseException) -> tuple[str, ...]:
     """The name to add to the classes of an exception: `INTERVENTION` if it is marked."""
-    return (INTERVENTION,) if _marked and error in _marked else ()
+    if _marked:
+        with suppress(TypeError):  # the application's exception may have no hash
+            return (INTERVENTION,) if error in _marked else ()
+    return ()
