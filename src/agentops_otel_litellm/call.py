@@ -397,6 +397,10 @@ class App:
     tags: tuple[str, ...] | None = None
     metadata: Mapping[str, str | tuple[str, ...]] | None = None
     """The entries that `AGENTOPS_METADATA_KEYS` and `AGENTOPS_BAGGAGE_KEYS` name. Each is a text, or a list's texts."""
+    trace_name: str | None = None
+    prompt_name: str | None = None
+    """The name of the stored prompt, from LiteLLM's parameter `prompt_id`; its version is in the next field."""
+    prompt_version: int | None = None
     key_alias: str | None = None
     """The alias of the proxy's key. The fields below identify the key's user, team, organization and project."""
     key_user_id: str | None = None

@@ -9,7 +9,8 @@ from importlib.metadata import EntryPoint, entry_points
 
 from agentops_otel_litellm.semconv.agentops import AGENTOPS, AGENTOPS_WITHOUT_CONTENT
 from agentops_otel_litellm.semconv.convention import Vocabulary
-from agentops_otel_litellm.semconv.gen_ai import GEN_AI
+from agentops_otel_litellm.semconv.gen_ai import GEN_AI, GEN_AI_OLDER
+from agentops_otel_litellm.semconv.langfuse import LANGFUSE
 from agentops_otel_litellm.semconv.llm import LLM
 from agentops_otel_litellm.semconv.openinference import OPENINFERENCE
 from agentops_otel_litellm.settings import Settings
@@ -24,6 +25,8 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "openinference": OPENINFERENCE,
     "llm": LLM,
     "agentops": AGENTOPS,
+    "langfuse": LANGFUSE,
+    "gen_ai_older": GEN_AI_OLDER,
 }
 ENTRY_POINTS = "agentops_otel_litellm_vocabulary"
 """The entry point group in which other packages register their vocabularies."""
