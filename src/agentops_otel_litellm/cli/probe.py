@@ -34,7 +34,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentops_otel_litellm.cli.report import Examined
 from agentops_otel_litellm.patching.patch_points import CONSEQUENCES, PATCH_POINTS, missing
-from agentops_otel_litellm.settings.destinations import HTTP, destinations, entry_point_name
+from agentops_otel_litellm.settings.destinations import BACKENDS_EXPORTER, HTTP, destinations, entry_point_name
 
 DELIVERY_PROBE, PATCH_POINT_PROBE = "delivery", "patch-points"
 MARK = "agentops-otel-litellm: "
@@ -177,7 +177,7 @@ class ExportRecorder(logging.Handler):
         def recorded_export(exporter: SpanExporter, spans: Sequence[ReadableSpan]) -> SpanExportResult:
             if not any(exporter is each for each in self._exporters):
                 return export(exporter, spans)
-            attempt = Attempt(name)
+            attempt = Attempt(getattr(exporter, "destination", name))
             self.attempts.append(attempt)
             with _Running(self._running, attempt):
                 attempt.delivered = export(exporter, spans) is SpanExportResult.SUCCESS
@@ -254,6 +254,11 @@ def send_span() -> list[Attempt]:
     environment = Examined(variables=dict(os.environ)).environment
     for name in destinations("TRACES", environment):
         wanted = entry_point_name("TRACES", name, environment)
+        if wanted == BACKENDS_EXPORTER:  # in whose place the configurator creates an exporter for each backend
+            from agentops_otel_litellm.exporters.backend_exporters import BackendSpanExporter
+
+            recorder.wrap_exporter(name, BackendSpanExporter)
+            continue
         for found in entry_points(group="opentelemetry_traces_exporter", name=wanted or ""):
             recorder.wrap_exporter(name, found.load())
     initialize()

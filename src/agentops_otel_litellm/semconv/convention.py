@@ -208,7 +208,7 @@ class Vocabulary:
         return cls(*tables, records_success=any(vocabulary.records_success for vocabulary in vocabularies))
 
     def beside_others(self) -> Vocabulary:
-        """This vocabulary, but it replaces no attributes of others."""
+        """Return the same vocabulary, except that it replaces no attributes of others."""
         return Vocabulary(*self.tables, records_success=self.records_success) if self.replaces else self
 
     def __iter__(self) -> Iterator[str]:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import Field, dataclass, fields
 
 from agentops_otel_litellm.records import Limits
+from agentops_otel_litellm.settings.backends import BACKENDS, backend_names
 from agentops_otel_litellm.settings.config_file import (
     ENABLED,
     INSTRUMENTATION,
@@ -50,6 +51,13 @@ class CallSettings:
         parse=names,
         help="The conventions whose attributes are written: {vocabularies}, and those of installed packages. By "
         "default `gen_ai,llm`, and `agentops` if AgentOps is a destination.",
+    )
+    backend: tuple[str, ...] = setting(
+        "AGENTOPS_BACKEND",
+        default=(),
+        parse=backend_names,
+        help="The backends to which traces are sent, with the conventions that each reads: any of "
+        f"{', '.join(f'`{name}`' for name in BACKENDS)}. No effect if `OTEL_TRACES_EXPORTER` names other exporters.",
     )
     model_providers: tuple[tuple[str, str], ...] = setting(
         "AGENTOPS_MODEL_PROVIDERS",
@@ -356,6 +364,7 @@ class Settings(ProcessSettings, AgentOpsSettings, ContentSettings, CallSettings)
 _FORMS = {
     names: "a list of single values without commas",
     kinds: "a list of single values without commas",
+    backend_names: "a list of single values without commas",
     pairs: "a mapping of single values without commas",
 }
 """Parser → what a configuration file must have for it, if that is not a single value."""
@@ -369,7 +378,7 @@ def parse_setting(declared: Field[object], text: str, option: Option | None = No
     form = "value" if option is None else option.form
     if (
         form == "other"
-        or (form == "list" and parse not in (names, kinds))
+        or (form == "list" and parse not in (names, kinds, backend_names))
         or (form == "mapping" and parse is not pairs)
     ):
         raise ValueError(_FORMS.get(parse, "a single value"))
