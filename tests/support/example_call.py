@@ -259,6 +259,7 @@ CALL = Call(
     # estimated usage
     estimate=Estimate(input=35, output=36),
     answered_by_another=True,
+    is_inner=False,
     # cost
     trace_cost=1.25,
 )

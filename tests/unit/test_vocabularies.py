@@ -285,7 +285,7 @@ OUR_OPERATIONS: frozenset[str] = frozenset(
 """Operations for which the conventions have no name."""
 
 
-NO_RECORDS = {"name", "operation", "trace_cost", "answered_by_another"}
+NO_RECORDS = {"name", "operation", "trace_cost", "answered_by_another", "is_inner"}
 
 
 def test_the_example_call_has_a_value_in_every_field() -> None:
@@ -295,7 +295,7 @@ def test_the_example_call_has_a_value_in_every_field() -> None:
         *(
             getattr(CALL, each.name)
             for each in fields(CALL)
-            if each.name not in {"name", "operation", "trace_cost", "answered_by_another"}
+            if each.name not in {"name", "operation", "trace_cost", "answered_by_another", "is_inner"}
         ),
     ):
         assert vars(record).keys() == {each.name for each in fields(record)}

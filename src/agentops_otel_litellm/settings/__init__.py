@@ -27,6 +27,7 @@ from agentops_otel_litellm.settings.parsing import (
     REDACTED,
     ContentCapture,
     capture,
+    inner_calls,
     invalid_value,
     kinds,
     level,
@@ -110,6 +111,13 @@ class CallSettings:
         parse=names,
         help="Keys of OpenTelemetry's baggage that are recorded: `session.id`, `user.id` and `gen_ai.conversation.id` "
         "under their own names, others as `litellm.metadata.*`.",
+    )
+    inner_calls: str = setting(
+        "AGENTOPS_INNER_CALLS",
+        default="internal",
+        parse=inner_calls,
+        help="How a call is recorded if a span around it represents the same call, such as that of a framework's "
+        "instrumentation: `internal` (a span of the kind INTERNAL, without tokens) or `none` (no span).",
     )
     litellm_builtin: bool = setting(
         "AGENTOPS_LITELLM_BUILTIN",
