@@ -250,7 +250,8 @@ def _outcome(attempt: Attempt) -> Record:
     if attempt.error == NOT_SAMPLED:
         return notice(attempt.exporter, "the span was not sampled, so not sent", "Check OTEL_TRACES_SAMPLER.")
     if attempt.delivered:
-        return ok(attempt.exporter, "delivered")
+        unread = {None: "delivered", True: "delivered, and read back", False: "delivered, but not found by the API"}
+        return ok(attempt.exporter, unread[attempt.is_read_back])
     signal = attempt.exporter.removeprefix("otlp ").upper()
     if signal in {"METRICS", "LOGS"}:
         return problem(
@@ -263,7 +264,11 @@ def _outcome(attempt: Attempt) -> Record:
         return problem(attempt.exporter, text, advice or DEFAULT_ADVICE)
     if attempt.status is not None:
         text = f"rejected with status {attempt.status}"
-        return problem(attempt.exporter, text, STATUSES.get(attempt.status, "Check the backend's log."))
+        advice = STATUSES.get(attempt.status, "Check the backend's log.")
+        keys = BACKENDS[attempt.exporter].required if attempt.exporter in BACKENDS else ()
+        if keys and attempt.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            advice = f"Check {' and '.join(keys)}."
+        return problem(attempt.exporter, text, advice)
     text = f"cannot be reached ({attempt.error or 'no response'})"
     return problem(attempt.exporter, text, ERRORS.get(attempt.error, DEFAULT_ADVICE))
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from agentops_otel_litellm.settings.config_file import configuration_file
 from agentops_otel_litellm.settings.parsing import masked, names
 
 Environment = Mapping[str, str]
@@ -69,7 +70,6 @@ BACKENDS: Mapping[str, Backend] = {
         headers={"Authorization": "Bearer {PHOENIX_API_KEY}"},
         conventions=("openinference", "llm"),
         lost=("the time to the first token, which is only an attribute there",),
-        read_back="/v1/projects/default/spans?trace_id={trace}",
     ),
     "mlflow": Backend(
         title="MLflow",
@@ -85,7 +85,7 @@ BACKENDS: Mapping[str, Backend] = {
             "LiteLLM's cost: MLflow calculates its own from the tokens",
             "the time to the first token, which is only an attribute there",
         ),
-        read_back="/api/3.0/mlflow/traces/tr-{trace}",
+        read_back="/api/3.0/mlflow/traces/get?trace_id=tr-{trace}",
     ),
     "datadog": Backend(
         title="Datadog LLM Observability",
@@ -188,8 +188,12 @@ def backend_names(text: str) -> tuple[str, ...]:
 
 
 def chosen_backends(environment: Environment) -> tuple[str, ...]:
-    """The names of the backends in `AGENTOPS_BACKEND`; empty if it is unset or invalid."""
-    text = environment.get(VARIABLE)
+    """The names of the backends in `AGENTOPS_BACKEND`, or in the option of the file in OTEL_CONFIG_FILE; empty if it is
+    unset or invalid.
+    """
+    file = configuration_file(environment)
+    option = None if file is None else file.options.get("backend")
+    text = environment.get(VARIABLE) if option is None else option.text
     if not text:
         return ()
     try:
