@@ -22,6 +22,7 @@ from agentops_otel_litellm.semconv.gen_ai import EXCEPTION
 from agentops_otel_litellm.semconv.instruments import METRICS, NEWEST, Metric
 from agentops_otel_litellm.semconv.llm import ATTEMPT
 from agentops_otel_litellm.settings import AgentOpsSettings, CallSettings, ContentSettings, ProcessSettings, Settings
+from agentops_otel_litellm.settings.backends import BACKENDS
 
 HERE = Path(__file__).parent
 GROUPS = {
@@ -96,6 +97,25 @@ def operations() -> str:
     return _table(heads, sorted(rows))
 
 
+def backends() -> str:
+    """Each backend that `AGENTOPS_BACKEND` can name: its variables, its conventions, and what it does not show."""
+    rows = []
+    for name, row in BACKENDS.items():
+        optional = [each for each in row.variables if each not in row.required]
+        by_default = row.url or ("OTEL_EXPORTER_OTLP_ENDPOINT" if name == "otlp" else "")
+        rows.append(
+            (
+                f"`{name}`: {row.title}",
+                f"{by_default}{f' (`{row.path}`)' if row.url else ''}",
+                _code(row.required),
+                _code([*row.url_variables, *optional]),
+                _code(row.conventions),
+                "; ".join(row.lost),
+            )
+        )
+    return _table(("backend", "URL", "required", "optional", "conventions", "does not show"), rows)
+
+
 def _metrics_table(metrics: Iterable[Metric]) -> str:
     """A table of metrics. Rows with the same name are one row."""
     rows = {
@@ -152,6 +172,7 @@ WRITTEN = {
     "configuration.md": {"settings": settings},
     "captured.md": {"attributes": attributes, "metrics": metrics, "newest metrics": newest_metrics},
     "operations.md": {"operations": operations},
+    "backends.md": {"backends": backends},
 }
 """Page → its parts, between `<!-- part -->` and `<!-- /part -->`."""
 

@@ -398,8 +398,10 @@ class App:
     tags: tuple[str, ...] | None = None
     metadata: Mapping[str, str | tuple[str, ...]] | None = None
     """The entries that `AGENTOPS_METADATA_KEYS` and `AGENTOPS_BAGGAGE_KEYS` name. Each is a text, or a list's texts."""
+    trace_name: str | None = None
+    prompt_name: str | None = None
+    prompt_version: int | None = None
     key_alias: str | None = None
-    """The alias of the proxy's key. The fields below identify the key's user, team, organization and project."""
     key_user_id: str | None = None
     team_id: str | None = None
     team_alias: str | None = None
@@ -419,9 +421,7 @@ class Call:
     """The name of the operation, such as `chat`, with which the span's name begins (`_span_name` in `telemetry.py`)."""
     timing: Timing
     operation: str | None = None
-    """The value of `gen_ai.operation.name`. It equals `name`, but is `None` for LiteLLM's work around calls, such as
-    routing.
-    """
+    """The value of `gen_ai.operation.name`: the `name`, but `None` for LiteLLM's work around calls, such as routing."""
     target: Target = Target()
     attempts: Attempts | None = None
     routing: Routing | None = None
@@ -442,6 +442,8 @@ class Call:
     """
     answered_by_another: bool | None = None
     """Whether a nested call produced the response. The usage and cost are then recorded on the nested call."""
+    is_inner: bool | None = None
+    """Whether a span of another instrumentation, around the call, represents it, and has its tokens."""
     trace_cost: float | None = None
     """The cost of this call and of all calls below it. Set only if its span is the first span of the trace in this
     process.

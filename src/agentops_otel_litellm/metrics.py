@@ -103,7 +103,7 @@ class Metrics:
         context = trace.set_span_in_context(NonRecordingSpan(span_context), otel_context.Context())
         is_route = call.operation is None
         for row, record in self._recorded:
-            if is_route and not row.of_routes:
+            if (is_route and not row.of_routes) or (call.is_inner and row.is_standard):
                 continue
             with guard(f"recording the metric {row.name}"):
                 for attributes, value in _measured(row, call, self._names):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
@@ -53,8 +54,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_DEFAULTS = Settings()
-_ANY_TIMING = Timing(started_at=0)
+_DEFAULTS, _ANY_TIMING = Settings(), Timing(started_at=0)
 _DEFAULT_LIMIT = 128
 """OpenTelemetry's default for the maximum number of attributes of a span, used if the span's limit is unknown."""
 
@@ -86,8 +86,8 @@ class Telemetry:
         """Whether content must be read, because it is recorded on spans, in events, or by a completion hook."""
         self.content_limits = settings.content_limits
         """Maximum numbers of characters of content. Content beyond them is not read."""
+        # Names of the metadata entries, and of the baggage entries, that are recorded.
         self.metadata_keys, self.baggage_keys = settings.metadata_keys, settings.baggage_keys
-        """Names of the metadata entries, and of the baggage entries, that are recorded."""
         self.estimates_usage = settings.estimate_usage
         """Whether to estimate the usage of a chat that the provider has not counted."""
         self._at_start = vocabularies[0]
@@ -133,7 +133,7 @@ class Telemetry:
         return self.tracer.start_span(
             name,
             context=context,
-            kind=SpanKind.INTERNAL if call.operation is None else SpanKind.CLIENT,
+            kind=SpanKind.INTERNAL if call.operation is None or call.is_inner else SpanKind.CLIENT,
             attributes=dict(attributes),
             start_time=call.timing.started_at,
         )
@@ -176,6 +176,7 @@ class Telemetry:
         may have emitted the events, so the second one does not emit them.
         """
         call = self._process(span, call, trace_cost)
+        call = replace(call, usage=None) if call.is_inner else call  # the cost is known; the outer span has the tokens
         without_content = call if call.content is None else drop_content(call)
         if span.is_recording():
             if not again and (self._emits_event or self._hook is not None):
@@ -382,7 +383,7 @@ def _initial(
 
 
 def _span_name(call: Call) -> str:
-    """The name of the call's span: `chat gpt-4o`, `route fast-models`, `retrieval vs_1`."""
+    """The name of the call's span: `chat gpt-4o`, `retrieval vs_1`."""
     subject = call.target.model or (call.routing.model_group if call.routing else None)
     if call.operation == "retrieval" and call.request is not None:
         subject = call.request.data_source_id

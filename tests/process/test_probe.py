@@ -39,6 +39,28 @@ def test_nothing_is_sent_unasked() -> None:
     assert list(check_delivery(Examined(variables=environment()))) == []
 
 
+@pytest.mark.parametrize("status", [200, 401])
+def test_each_backend_of_the_setting_has_a_line(backend: OTLPReceiver, status: int) -> None:
+    """The advice names the variables of the key. A missing key is reported with the destinations."""
+    backend.status = status
+    found = sent(
+        AGENTOPS_BACKEND="logfire,honeycomb,langfuse",
+        LOGFIRE_BASE_URL=backend.endpoint,
+        LOGFIRE_TOKEN="canary",
+        HONEYCOMB_API_ENDPOINT=backend.endpoint,
+        HONEYCOMB_API_KEY="canary",
+        OTEL_SERVICE_NAME="a-test",
+    )
+    lines = {each.name: (each.state, each.text, each.advice) for each in found}
+    if status == 200:
+        assert lines == dict.fromkeys(("honeycomb", "logfire"), (State.OK, "delivered", ""))
+    else:
+        assert lines == {
+            "honeycomb": (State.PROBLEM, "rejected with status 401", "Check HONEYCOMB_API_KEY."),
+            "logfire": (State.PROBLEM, "rejected with status 401", "Check LOGFIRE_TOKEN."),
+        }
+
+
 def test_each_destination_is_told_apart(backend: OTLPReceiver, platform: AgentOpsPlatform) -> None:
     """AgentOps sends by OTLP as well: each has one span, from this distro, and one line."""
     found = sent(

@@ -91,12 +91,15 @@ FOREIGN_NAMESPACES = (
     "tag.",
     "app.",
     "acme.",
+    "langfuse.",
 )
 REFERENCES = frozenset(
     f"gen_ai.{name}_ref" for name in ("input.messages", "output.messages", "system_instructions", "tool.definitions")
 )
 """References to uploaded content, which OpenTelemetry's hook `upload` adds."""
-OUR_NAMES = frozenset({"session.id", "user.id", "metadata", "mcp.method.name"}) | REFERENCES
+OLDER_NAMES = frozenset({"gen_ai.usage.cost", "gen_ai.usage.cache_creation.input_tokens"})
+"""Names of the vocabulary `gen_ai_older`, which released backends read."""
+OUR_NAMES = frozenset({"session.id", "user.id", "metadata", "mcp.method.name"}) | REFERENCES | OLDER_NAMES
 """Names of other conventions, of OpenInference and of hooks."""
 # Names of an open proposal: open-telemetry/semantic-conventions-genai, issue 287.
 PROPOSED = {

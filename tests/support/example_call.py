@@ -256,6 +256,9 @@ CALL = Call(
         user_id="user",
         conversation_id="conversation",
         tags=("a", "b"),
+        trace_name="a trace",
+        prompt_name="greeting",
+        prompt_version=3,
         metadata={"plan": "gold", "team_id": "not the proxy's"},
         key_alias="key",
         key_user_id="owner",
@@ -269,6 +272,7 @@ CALL = Call(
     # estimated usage
     estimate=Estimate(input=35, output=36),
     answered_by_another=True,
+    is_inner=False,
     # cost
     trace_cost=1.25,
 )

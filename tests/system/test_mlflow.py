@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agentops_otel_litellm.cli.configuration_checks import check_delivery, check_destinations
+from agentops_otel_litellm.cli.report import Examined, State
 from support.backends import PRICE, fetch_json, free_port, run_agent, serving, shell_blocks, wait_until
+from support.launching import environment
 
 TRACES = 5
 LEAN = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "DO_NOT_TRACK": "true"}
@@ -15,26 +19,33 @@ LEAN = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "DO_NOT_TRACK": "true"}
 
 
 @pytest.fixture(scope="module")
-def traces(tmp_path_factory: pytest.TempPathFactory) -> Any:  # noqa: ANN401 - a generator
-    """What an MLflow that has been told all has, in the order in which the traces began."""
-    serve, run = shell_blocks("mlflow.md")
-    ports = {"5000": free_port()}
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of an MLflow, which runs as the page says."""
+    serve, _ = shell_blocks("mlflow.md")
+    port = free_port()
     directory: Path = tmp_path_factory.mktemp("mlflow")
-    url = f"http://127.0.0.1:{ports['5000']}"
+    with serving(serve, directory, {"5000": port}, "http://127.0.0.1:5000/health", **LEAN):
+        yield port
+
+
+@pytest.fixture(scope="module")
+def traces(port: int) -> Any:  # noqa: ANN401 - a generator
+    """What an MLflow that has been told all has, in the order in which the traces began."""
+    _, run = shell_blocks("mlflow.md")
+    ports = {"5000": port}
+    url = f"http://127.0.0.1:{port}"
     place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": "0"}}
 
     def all_of_them() -> list[dict[str, Any]]:
         found = fetch_json(f"{url}/api/3.0/mlflow/traces/search", {"locations": [place]}).get("traces", [])
         return found if len(found) >= TRACES else []
 
-    with serving(serve, directory, ports, "http://127.0.0.1:5000/health", **LEAN):
-        run_agent(run, ports)
-        infos = sorted(wait_until(all_of_them, "take the traces in"), key=lambda trace: str(trace["request_time"]))
-        got = [fetch_json(f"{url}/api/3.0/mlflow/traces/get?trace_id={info['trace_id']}")["trace"] for info in infos]
-        yield [
-            {**info, "spans": [plain_span(span) for span in trace["spans"]]}
-            for info, trace in zip(infos, got, strict=True)
-        ]
+    run_agent(run, ports)
+    infos = sorted(wait_until(all_of_them, "take the traces in"), key=lambda trace: str(trace["request_time"]))
+    got = [fetch_json(f"{url}/api/3.0/mlflow/traces/get?trace_id={info['trace_id']}")["trace"] for info in infos]
+    return [
+        {**info, "spans": [plain_span(span) for span in trace["spans"]]} for info, trace in zip(infos, got, strict=True)
+    ]
 
 
 def plain_span(span: dict[str, Any]) -> dict[str, Any]:
@@ -107,3 +118,14 @@ def test_whose_the_calls_are(traces: list[dict[str, Any]]) -> None:
     assert (told["mlflow.trace.session"], told["mlflow.trace.user"]) == ("session-1", "ann")
     for span in traces[0]["spans"][1:]:
         assert (span["tag.tags"], span["metadata"]) == (["forecasts", "demo"], {"feature": "forecast"})
+
+
+def test_doctor_sends_a_span_and_reads_it_back(traces: list[dict[str, Any]], port: int) -> None:
+    """After the agent's traces, so that they are the only ones that the other tests read."""
+    assert traces
+    variables = {"AGENTOPS_BACKEND": "mlflow", "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
+    examined = Examined(variables=environment(**variables, OTEL_EXPORTER_OTLP_TIMEOUT="60"), sends=True)
+    (sent,) = check_delivery(examined)
+    assert (sent.state, sent.name, sent.text) == (State.OK, "mlflow", "delivered, and read back")
+    (shown,) = (each for each in check_destinations(examined) if each.name == "backend mlflow")
+    assert "does not show LiteLLM's cost" in shown.text

@@ -47,6 +47,8 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "metadata_keys": ("\n        - tenant\n        - feature", "tenant,feature"),
     "baggage_keys": ("tenant,user.id", "tenant,user.id"),
     "litellm_builtin": ("true", "true"),
+    "backend": ("[langfuse, otlp]", "langfuse,otlp"),
+    "inner_calls": ("none", "none"),
     "capture_message_content": ("SPAN_AND_EVENT", "SPAN_AND_EVENT"),
     "emit_event": ("false", "false"),
     "completion_hook": ("upload", "upload"),

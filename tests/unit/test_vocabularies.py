@@ -295,7 +295,7 @@ OUR_OPERATIONS: frozenset[str] = frozenset(
 """Operations for which the conventions have no name."""
 
 
-NO_RECORDS = {"name", "operation", "trace_cost", "answered_by_another"}
+NO_RECORDS = {"name", "operation", "trace_cost", "answered_by_another", "is_inner"}
 
 
 def test_the_example_call_has_a_value_in_every_field() -> None:
@@ -305,7 +305,7 @@ def test_the_example_call_has_a_value_in_every_field() -> None:
         *(
             getattr(CALL, each.name)
             for each in fields(CALL)
-            if each.name not in {"name", "operation", "trace_cost", "answered_by_another"}
+            if each.name not in {"name", "operation", "trace_cost", "answered_by_another", "is_inner"}
         ),
     ):
         assert vars(record).keys() == {each.name for each in fields(record)}
@@ -329,7 +329,7 @@ def test_unknown_facts_have_no_attribute(name: str) -> None:
         "llm": {"llm.vendor": "litellm"},
         "agentops": {"agentops.span.kind": "llm"},
     }
-    assert VOCABULARIES[name].attributes(bare) == known[name]
+    assert VOCABULARIES[name].attributes(bare) == known.get(name, {})
 
 
 def test_gen_ai_names_and_types_are_in_the_conventions() -> None:
@@ -461,7 +461,7 @@ def test_default_values_that_the_conventions_omit_are_not_set(request_: Request,
 def test_zero_and_false_are_known() -> None:
     """Only unknown values are absent: 0 and false are recorded."""
     call = replace(CALL, request=Request(stream=False, temperature=0.0, seed=0), usage=Usage(input=0, reasoning=0))
-    merged = Vocabulary.merged(tuple(VOCABULARIES.values())).attributes(call)
+    merged = Vocabulary.merged([VOCABULARIES["gen_ai"], VOCABULARIES["llm"]]).attributes(call)
     expected = {
         "llm.request.stream": False,
         "gen_ai.request.temperature": 0.0,
@@ -474,14 +474,34 @@ def test_zero_and_false_are_known() -> None:
 
 def test_merged_vocabularies_set_the_attributes_of_each() -> None:
     """The order of the vocabularies does not matter."""
-    all_of_them = tuple(VOCABULARIES.values())
+    all_of_them = tuple(vocabulary.beside_others() for vocabulary in VOCABULARIES.values())
     each = [vocabulary.attributes(CALL) for vocabulary in all_of_them]
     expected = {name: value for attributes in each for name, value in attributes.items()}
     # Attributes that two vocabularies set to the same value.
     shared = {"llm.provider", "gen_ai.request.model", "gen_ai.response.model", "session.id", "user.id"}
     assert len(expected) == sum(map(len, each)) - len(shared)
-    assert Vocabulary.merged(all_of_them).attributes(CALL) == expected
-    assert Vocabulary.merged(all_of_them[::-1]).attributes(CALL) == expected
+    for order in (all_of_them, all_of_them[::-1]):
+        assert Vocabulary.merged(order).attributes(CALL) == expected
+
+
+def test_a_vocabulary_replaces_names_of_the_others() -> None:
+    """The older names of `gen_ai_older` replace the current ones, and Langfuse's details all names of tokens and cost.
+    No vocabulary replaces its own names, or those that AgentOps reads.
+    """
+    gen_ai, llm, agentops, langfuse, older = (
+        VOCABULARIES[name] for name in ("gen_ai", "llm", "agentops", "langfuse", "gen_ai_older")
+    )
+    newer = {
+        *(f"gen_ai.usage.cost.{name}" for name in ("amount", "currency", "source")),
+        "gen_ai.usage.cache_write.input_tokens",
+    }
+    every, with_older = gen_ai.attributes(CALL), Vocabulary.merged([gen_ai, llm, older]).attributes(CALL)
+    assert every.keys() - with_older.keys() == newer
+    assert with_older["gen_ai.usage.cost"] == every["gen_ai.usage.cost.amount"]
+    with_langfuse = Vocabulary.merged([gen_ai, llm, langfuse]).attributes(CALL)
+    assert [name for name in with_langfuse if name.startswith("gen_ai.usage.")] == []
+    with_agentops = Vocabulary.merged([agentops, langfuse, older])
+    assert set(with_agentops) == {*agentops, *langfuse, *older}
 
 
 def test_the_first_of_merged_vocabularies_decides() -> None:

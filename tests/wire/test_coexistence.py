@@ -7,7 +7,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
+from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NamedTuple, cast
 
@@ -20,6 +22,7 @@ from litellm.litellm_core_utils import litellm_logging
 from opentelemetry import trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]  # untyped
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
 
 from agentops_otel_litellm import LiteLLMInstrumentor
 from agentops_otel_litellm.patching import other_instrumentations
@@ -28,6 +31,7 @@ from agentops_otel_litellm.patching.traced_functions import TRACING
 from agentops_otel_litellm.telemetry import Telemetry
 from support.apps import MESSAGES, App, AsyncApp
 from support.callback_lists import LISTS, call_and_wait_for_logging
+from support.conformance import Emitted
 from support.instrumented import RECORDER, Reinstrument
 from support.logged_warnings import LoggedWarnings
 from support.recorder import Recorder, attributes_of
@@ -243,42 +247,113 @@ def test_laminar_is_warned_of(logged: LoggedWarnings, monkeypatch: pytest.Monkey
     assert logged.take() == [TWICE.format("Laminar", remedy)]
 
 
+TOKENS = ("gen_ai.usage.input_tokens", "llm.usage.total_tokens")
+COSTS = ("gen_ai.usage.cost.amount", "agentops.cost.total")
+
+
+INNER = "Span 'chat gpt-4o' is INTERNAL, and not CLIENT"
+"""What the check of all spans finds: the conventions have no such kind for a call of a model."""
+
+
+def measured_names(telemetry: Recorder) -> set[str]:
+    return {point.name for points in telemetry.measured() for point in points}
+
+
 @pytest.mark.parametrize(
-    ("attributes", "warnings"),
+    ("attributes", "is_inner"),
     [
-        ({"gen_ai.operation.name": "chat"}, 1),
-        ({"openinference.span.kind": "LLM"}, 1),
-        ({"gen_ai.operation.name": "invoke_agent"}, 0),
-        ({"openinference.span.kind": "AGENT"}, 0),
-        ({}, 0),
+        ({"gen_ai.operation.name": "chat"}, True),
+        ({"openinference.span.kind": "LLM"}, True),
+        ({"gen_ai.operation.name": "invoke_agent"}, False),
+        ({"openinference.span.kind": "AGENT"}, False),
+        ({}, False),
     ],
     ids=str,
 )
-def test_a_framework_that_records_the_calls_of_models_is_warned_of_once(
-    app: App, telemetry: Recorder, logged: LoggedWarnings, attributes: dict[str, str], warnings: int
+def test_a_call_that_an_outer_span_represents_has_no_tokens(  # noqa: PLR0913 - fixtures
+    app: App,
+    telemetry: Recorder,
+    emitted: Emitted,
+    caplog: pytest.LogCaptureFixture,
+    attributes: dict[str, str],
+    *,
+    is_inner: bool,
 ) -> None:
-    line = (
-        "framework.tracing records the calls of models that it makes through LiteLLM, and so does this package: their "
-        "tokens count twice in sums over all spans. To switch off one of them, set "
-        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=agentops_litellm."
-    )
+    """Its span is INTERNAL, and has the attempts and the cost. The standard metrics are the outer instrumentation's."""
     tracer = telemetry.tracer_provider.get_tracer("framework.tracing")
-    with tracer.start_as_current_span("chat", attributes=attributes):
+    with caplog.at_level("INFO"), tracer.start_as_current_span("outer", attributes=attributes):
         for _ in range(2):
             app.ask("completion")
-    assert logged.take() == [line] * warnings
+    spans = [span for span in telemetry.spans() if span.name != "outer"]
+    for span in spans:
+        written = attributes_of(span)
+        assert span.kind is (SpanKind.INTERNAL if is_inner else SpanKind.CLIENT)
+        assert [name for name in TOKENS if name in written] == ([] if is_inner else [*TOKENS])
+        assert [name for name in COSTS if name in written] == [*COSTS]
+        assert [event.name for event in span.events] == ["litellm.attempt"]
+    names = measured_names(telemetry)
+    standard = {"gen_ai.client.operation.duration", "gen_ai.client.token.usage"}
+    assert standard & names == (set() if is_inner else standard)
+    assert {"gen_ai.client.operation.cost", "litellm.client.attempts"} <= names
+    line = (
+        "framework.tracing records the calls of models that it makes through LiteLLM, with their tokens. So the spans "
+        "of these calls in LiteLLM are INTERNAL, without tokens. To leave them out, set AGENTOPS_INNER_CALLS=none."
+    )
+    assert [each for each in caplog.messages if "framework.tracing" in each] == [line] * is_inner
+    assert emitted.take() == [INNER] * is_inner
 
 
-def test_the_warning_names_the_variable_that_switches_an_instrumentation_off(
-    app: App, telemetry: Recorder, logged: LoggedWarnings
+@pytest.mark.skipif(find_spec("opentelemetry.util.genai._inference_invocation") is None, reason="needs util-genai 1.2")
+def test_opentelemetrys_instrumentations_represent_the_call_by_the_context(
+    app: App, telemetry: Recorder, emitted: Emitted
+) -> None:
+    """Also below a span of the application, between theirs and LiteLLM's call. After it, a call is recorded in full."""
+    handler = import_module("opentelemetry.util.genai.handler").TelemetryHandler(
+        tracer_provider=telemetry.tracer_provider,
+        meter_provider=telemetry.meter_provider,
+        logger_provider=telemetry.logger_provider,
+    )
+    tracer = telemetry.tracer_provider.get_tracer("app")
+    with handler.inference("openai", request_model="gpt-4o") as outer:
+        with tracer.start_as_current_span("adapter"):
+            app.ask("completion")
+        outer.input_tokens, outer.output_tokens = 40, 12
+    app.ask("completion")
+    calls = [span for span in telemetry.spans() if span.name == "chat gpt-4o"]
+    assert [span.kind for span in calls] == [SpanKind.INTERNAL, SpanKind.CLIENT, SpanKind.CLIENT]
+    assert ["gen_ai.usage.input_tokens" in attributes_of(span) for span in calls] == [False, True, True]
+    of_tokens = telemetry.points("gen_ai.client.token.usage")
+    assert sum(point.count for point in of_tokens) == 2 * 2  # input and output of the outer call and of the last one
+    assert emitted.take() == [INNER]
+
+
+def test_a_setting_leaves_inner_calls_out(app: App, telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTOPS_INNER_CALLS", "none")
+    other_instrumentations.forget_settings()
+    try:
+        tracer = telemetry.tracer_provider.get_tracer("framework.tracing")
+        with tracer.start_as_current_span("outer", attributes={"gen_ai.operation.name": "chat"}):
+            app.run(call_and_wait_for_logging(app))
+        assert [span.name for span in telemetry.spans()] == ["outer"]
+        assert measured_names(telemetry) == set()
+        app.ask("completion")
+        assert [span.name for span in telemetry.spans()] == ["outer", "chat gpt-4o"]
+    finally:
+        monkeypatch.delenv("AGENTOPS_INNER_CALLS")
+        other_instrumentations.forget_settings()
+
+
+def test_the_line_names_the_variable_that_switches_an_instrumentation_off(
+    app: App, telemetry: Recorder, emitted: Emitted, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The tracer of an instrumentation has the name of the module of its entry point."""
     (ours,) = (each for each in entry_points(group="opentelemetry_instrumentor") if each.name == "agentops_litellm")
     tracer = telemetry.tracer_provider.get_tracer(ours.module)
-    with tracer.start_as_current_span("chat", attributes={"openinference.span.kind": "LLM"}):
+    with caplog.at_level("INFO"), tracer.start_as_current_span("x", attributes={"openinference.span.kind": "LLM"}):
         app.ask("completion")
-    (line,) = logged.take()
-    assert "set OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=agentops_litellm, or OTEL_PYTHON_DISABLED" in line
+    (line,) = (each for each in caplog.messages if "AGENTOPS_INNER_CALLS" in each)
+    assert line.endswith("=none, or that span: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=agentops_litellm.")
+    assert emitted.take() == [INNER]
 
 
 class Judge(CustomLogger):

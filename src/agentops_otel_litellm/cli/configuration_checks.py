@@ -25,6 +25,8 @@ from agentops_otel_litellm.sdk.distro import (
 )
 from agentops_otel_litellm.semconv import ENTRY_POINTS, VOCABULARIES, default_names
 from agentops_otel_litellm.settings import Settings, fault_in_choice, parse_setting, unknown_options
+from agentops_otel_litellm.settings.backends import BACKENDS, target_of
+from agentops_otel_litellm.settings.backends import Target as DeliveryTarget
 from agentops_otel_litellm.settings.config_file import (
     INSTRUMENTATION,
     Option,
@@ -33,10 +35,12 @@ from agentops_otel_litellm.settings.config_file import (
 )
 from agentops_otel_litellm.settings.destinations import (
     AGENTOPS,
+    BACKENDS_EXPORTER,
     CONSOLE,
     HTTP,
     SIGNALS,
     TERMINALS,
+    backends_in_use,
     default_exporter,
     destinations,
     endpoint_variable,
@@ -45,6 +49,7 @@ from agentops_otel_litellm.settings.destinations import (
     missing_certificate_files,
     missing_exporters,
     sends_to_agentops,
+    unusable_backends,
     unusable_endpoints,
 )
 from agentops_otel_litellm.settings.parsing import (
@@ -109,9 +114,10 @@ def check_destinations(examined: Examined) -> Iterator[Record]:
         yield _check_signal(signal, examined)
     for missing in missing_exporters(examined.environment):
         yield problem(missing.signal.lower(), missing.text, missing.advice)
-    for find in (unusable_endpoints, missing_certificate_files):
+    for find in (unusable_endpoints, unusable_backends, missing_certificate_files):
         for obstacle in find(examined.environment):
             yield problem(obstacle.name, obstacle.text, obstacle.advice)
+    yield from _check_backends(examined)
     yield from _check_service_name(examined)
     if sends_to_agentops(examined.environment):
         yield from _check_agentops_key(examined)
@@ -141,6 +147,8 @@ def _describe_destination(signal: str, name: str, examined: Examined) -> str:
     """
     if name == AGENTOPS:
         return f"AgentOps ({masked('', examined.settings.exporter_endpoint or 'no usable URL')})"
+    if name == BACKENDS_EXPORTER:
+        return " and ".join(filter(None, (_describe_backend(each, examined) for each in _backends(examined)))) or name
     if name in TERMINALS:
         return TERMINALS[name]
     exporter = entry_point_name(signal, name, examined.environment)
@@ -153,6 +161,26 @@ def _describe_destination(signal: str, name: str, examined: Examined) -> str:
         default = HTTP_DEFAULT if exporter == HTTP else GRPC_DEFAULT
         return f"OTLP over {protocol} to {default}, the default endpoint"
     return f"OTLP over {protocol} to {masked(variable, endpoint)} ({variable})"
+
+
+def _backends(examined: Examined) -> tuple[str, ...]:
+    return backends_in_use(examined.environment)
+
+
+def _describe_backend(name: str, examined: Examined) -> str | None:
+    """A backend of AGENTOPS_BACKEND and its URL; `None` if nothing can be sent to it."""
+    target = target_of(name, examined.environment)
+    return f"{BACKENDS[name].title} ({masked('', target.url)})" if isinstance(target, DeliveryTarget) else None
+
+
+def _check_backends(examined: Examined) -> Iterator[Record]:
+    """Report what each backend of AGENTOPS_BACKEND shows, and what it does not show."""
+    for name in _backends(examined):
+        backend = BACKENDS[name]
+        if isinstance(target_of(name, examined.environment), DeliveryTarget):
+            shown = f"{backend.title} receives the conventions {', '.join(backend.conventions)}"
+            lost = f"; it does not show {'; '.join(backend.lost)}" if backend.lost else ""
+            yield ok(f"backend {name}", f"{shown}{lost}")
 
 
 def _check_service_name(examined: Examined) -> Iterator[Record]:
@@ -222,7 +250,8 @@ def _outcome(attempt: Attempt) -> Record:
     if attempt.error == NOT_SAMPLED:
         return notice(attempt.exporter, "the span was not sampled, so not sent", "Check OTEL_TRACES_SAMPLER.")
     if attempt.delivered:
-        return ok(attempt.exporter, "delivered")
+        unread = {None: "delivered", True: "delivered, and read back", False: "delivered, but not found by the API"}
+        return ok(attempt.exporter, unread[attempt.is_read_back])
     signal = attempt.exporter.removeprefix("otlp ").upper()
     if signal in {"METRICS", "LOGS"}:
         return problem(
@@ -235,7 +264,11 @@ def _outcome(attempt: Attempt) -> Record:
         return problem(attempt.exporter, text, advice or DEFAULT_ADVICE)
     if attempt.status is not None:
         text = f"rejected with status {attempt.status}"
-        return problem(attempt.exporter, text, STATUSES.get(attempt.status, "Check the backend's log."))
+        advice = STATUSES.get(attempt.status, "Check the backend's log.")
+        keys = BACKENDS[attempt.exporter].required if attempt.exporter in BACKENDS else ()
+        if keys and attempt.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            advice = f"Check {' and '.join(keys)}."
+        return problem(attempt.exporter, text, advice)
     text = f"cannot be reached ({attempt.error or 'no response'})"
     return problem(attempt.exporter, text, ERRORS.get(attempt.error, DEFAULT_ADVICE))
 

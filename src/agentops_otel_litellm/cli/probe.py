@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field
 from functools import wraps
 from importlib.metadata import entry_points
 from threading import local
+from time import monotonic, sleep
 from types import ModuleType
 from typing import Any
 
@@ -31,10 +32,12 @@ from opentelemetry.instrumentation.auto_instrumentation import initialize
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import format_trace_id
 
 from agentops_otel_litellm.cli.report import Examined
 from agentops_otel_litellm.patching.patch_points import CONSEQUENCES, PATCH_POINTS, missing
-from agentops_otel_litellm.settings.destinations import HTTP, destinations, entry_point_name
+from agentops_otel_litellm.settings.backends import BACKENDS, Target, target_of
+from agentops_otel_litellm.settings.destinations import BACKENDS_EXPORTER, HTTP, destinations, entry_point_name
 
 DELIVERY_PROBE, PATCH_POINT_PROBE = "delivery", "patch-points"
 MARK = "agentops-otel-litellm: "
@@ -42,6 +45,8 @@ MARK = "agentops-otel-litellm: "
 NOT_SAMPLED = "not sampled"
 SPAN = "agentops-otel-litellm doctor"
 FLUSH_MILLIS = 20_000
+READ_SECONDS = 5.0
+"""Maximum seconds for which a backend is asked for a span that it has accepted."""
 GRPC_STATUS = re.compile(r"StatusCode\.([A-Z_]+)")
 ROOT_ERRORS = (
     *("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "ProxyError"),
@@ -125,6 +130,8 @@ class Attempt:
     """The status of the last HTTP response."""
     error: str = ""
     """The class of the last network error, or a gRPC status."""
+    is_read_back: bool | None = None
+    """Whether the backend returns the span that it has accepted; `None` if it cannot be asked."""
     log_lines: list[str] = field(default_factory=list)
     """Warnings that this package logged during the export. Warnings of other packages are not kept, because they may
     quote the response of a server.
@@ -177,7 +184,7 @@ class ExportRecorder(logging.Handler):
         def recorded_export(exporter: SpanExporter, spans: Sequence[ReadableSpan]) -> SpanExportResult:
             if not any(exporter is each for each in self._exporters):
                 return export(exporter, spans)
-            attempt = Attempt(name)
+            attempt = Attempt(getattr(exporter, "destination", name))
             self.attempts.append(attempt)
             with _Running(self._running, attempt):
                 attempt.delivered = export(exporter, spans) is SpanExportResult.SUCCESS
@@ -254,6 +261,11 @@ def send_span() -> list[Attempt]:
     environment = Examined(variables=dict(os.environ)).environment
     for name in destinations("TRACES", environment):
         wanted = entry_point_name("TRACES", name, environment)
+        if wanted == BACKENDS_EXPORTER:  # in whose place the configurator creates an exporter for each backend
+            from agentops_otel_litellm.exporters.backend_exporters import BackendSpanExporter
+
+            recorder.wrap_exporter(name, BackendSpanExporter)
+            continue
         for found in entry_points(group="opentelemetry_traces_exporter", name=wanted or ""):
             recorder.wrap_exporter(name, found.load())
     initialize()
@@ -267,9 +279,32 @@ def send_span() -> list[Attempt]:
         if not span.is_recording() and not span.get_span_context().trace_flags.sampled:
             return [Attempt("--send", error=NOT_SAMPLED)]
         provider.force_flush(FLUSH_MILLIS)
+    for attempt in recorder.attempts:
+        if attempt.delivered and attempt.exporter in BACKENDS:
+            attempt.is_read_back = _is_read_back(attempt.exporter, format_trace_id(span.get_span_context().trace_id))
     if any(attempt.delivered and attempt.exporter.startswith("otlp") for attempt in recorder.attempts):
         recorder.attempts += [*_rejected_signals(recorder, environment)]
     return recorder.attempts
+
+
+def _is_read_back(name: str, trace_id: str) -> bool | None:
+    """Whether a backend of AGENTOPS_BACKEND returns the span of a trace within `READ_SECONDS`. `None` if the table of
+    backends has no path for that.
+    """
+    backend, target = BACKENDS[name], target_of(name, os.environ)
+    if not backend.read_back or not isinstance(target, Target):
+        return None
+    url = target.url.removesuffix(backend.path) + backend.read_back.replace("{trace}", trace_id)
+    end = monotonic() + READ_SECONDS
+    while monotonic() < end:
+        try:
+            response = requests.get(url, headers=dict(target.headers), timeout=READ_SECONDS)
+        except requests.RequestException:
+            return False
+        if response.ok and SPAN in response.text:
+            return True
+        sleep(0.2)
+    return False
 
 
 def _rejected_signals(recorder: ExportRecorder, environment: Mapping[str, str]) -> Iterator[Attempt]:

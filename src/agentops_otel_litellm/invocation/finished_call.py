@@ -54,6 +54,7 @@ def initial_call(invocation: Invocation) -> Call:
         target=read_target(invocation),
         routing=None if invocation.calls_a_model else read_routing(invocation),
         timing=Timing(started_at=invocation.started_at),
+        is_inner=invocation.is_inner or None,
     )
 
 
@@ -106,6 +107,7 @@ def _read_call(
         content=None if invocation.content is None else _read_content(invocation, invocation.content, result, error),
         estimate=invocation.estimate,
         answered_by_another=None if invocation.nested is None else invocation.nested.is_answered_by_nested_call,
+        is_inner=invocation.is_inner or None,
     )
 
 

@@ -85,13 +85,10 @@ class Invocation:
     chunks: readers.Chunks | None = None
     """Reads each chunk of the stream when it is received."""
     chunk_times: ChunkTimes
-    response_headers: ResponseHeaders | None = None
-    """What the headers of the stream state."""
-    _waiting_since: float | None = None
-    """When LiteLLM returned a stream, a coroutine or a stream manager, on the monotonic clock."""
+    response_headers: ResponseHeaders | None = None  # of the stream
+    _waiting_since: float | None = None  # when LiteLLM returned a stream or a coroutine, on the monotonic clock
     _finalizer: finalize[..., object] | None = None
-    _untrack: Callable[[], object] | None = None
-    """Removes the call from `OPEN_STREAMS`."""
+    _untrack: Callable[[], object] | None = None  # removes the call from `OPEN_STREAMS`
 
     # The calls around this call.
     trace_cost: TraceCost | None = None
@@ -100,8 +97,9 @@ class Invocation:
     """Whether this call is a route of the Router's Rust core. The core decides on a cooldown after an attempt has
     failed, so the span of the failed attempt is ended only after this decision.
     """
-    _enclosing_call: Invocation | None = None
-    """The model call inside which LiteLLM, or a callback, makes this call."""
+    is_inner = False
+    """Whether a span of another instrumentation, around this call, represents the same call of a model."""
+    _enclosing_call: Invocation | None = None  # the model call inside which LiteLLM, or a callback, makes this call
     _route: Invocation | None = None
     """The route of which this call is an attempt. `_route_attempt` is the attempt."""
     _route_attempt: RunningAttempt | None = None
@@ -110,18 +108,19 @@ class Invocation:
     `settle_attempt`.
     """
 
-    _is_finished = False
-    """Whether ending the span has begun."""
+    _is_finished = False  # whether ending the span has begun
 
     # --- the start ------------------------------------------------------------------------------------------
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two of them have defaults that fit most calls
         self,
         telemetry: Telemetry,
         operation: Operation,
         parameters: Mapping[str, object],
         context: Context,
         started_at: int | None = None,
+        *,
+        is_inner: bool = False,
     ) -> None:
         """Start the span.
 
@@ -130,6 +129,8 @@ class Invocation:
         """
         self.telemetry = telemetry
         self.operation = operation
+        if is_inner:
+            self.is_inner = True
         self.calls_a_model = operation.calls_a_model
         """Whether this call is a call of a model, and not an operation around calls, such as a route or a batch."""
         self.api_format = readers.API_FORMATS[operation.api_format]
@@ -159,9 +160,7 @@ class Invocation:
             raise
 
     @classmethod
-    def begin(
-        cls, telemetry: Telemetry, operation: Operation, parameters: Mapping[str, object], context: Context
-    ) -> Invocation:
+    def begin(cls, *arguments: Any, is_inner: bool = False) -> Invocation:  # noqa: ANN401 - those of `__init__`
         """Return the invocation of a call that begins.
 
         If a signal handler of the application raises before the span is open, the call is recorded as one that failed
@@ -169,11 +168,11 @@ class Invocation:
         """
         invocation = cls.__new__(cls)  # before `__init__`, so that `except` finds out how far `__init__` got
         try:
-            invocation.__init__(telemetry, operation, parameters, context)  # type: ignore[misc]  # it has not run
+            invocation.__init__(*arguments, is_inner=is_inner)  # type: ignore[misc]  # it has not run
             return invocation  # noqa: TRY300 - a signal handler may raise here
         except BaseException as error:
             if not hasattr(invocation, "_span"):
-                invocation = cls(telemetry, operation, parameters, context)
+                invocation = cls(*arguments, is_inner=is_inner)
             invocation.end_with_error(error)
             raise
 

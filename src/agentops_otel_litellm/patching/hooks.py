@@ -28,6 +28,7 @@ from agentops_otel_litellm.invocation.finished_call import read_result, read_tar
 from agentops_otel_litellm.invocation.invocation import Invocation
 from agentops_otel_litellm.invocation.nesting import nested_responses_of, step_in
 from agentops_otel_litellm.patching.callbacks import ApplicationContext
+from agentops_otel_litellm.patching.other_instrumentations import is_left_out
 from agentops_otel_litellm.patching.wrapping import Function, Outcome, Recording, current_call, hook, hook_after
 
 _MARKING = guard("marking LiteLLM's logging object as known")
@@ -57,8 +58,8 @@ def record_logging_object(invocation: Invocation, outcome: Outcome) -> None:
 
 
 def wrap_logging_init(init: Function) -> Function:
-    """Wrap the constructor of LiteLLM's logging object. Inside a traced call, or if instrumentation is suppressed, the
-    object is marked as known, so that the backstop does not record the call.
+    """Wrap the constructor of LiteLLM's logging object. Inside a traced call, or if the call must not be
+    recorded, the object is marked as known, so that the backstop does not record the call.
     """
 
     @wraps(init)
@@ -66,7 +67,7 @@ def wrap_logging_init(init: Function) -> Function:
         init(logging, *args, **kwargs)
         try:
             context = get_current()
-            if context and (call_in(context) is not None or is_suppressed(context)):
+            if context and (call_in(context) is not None or is_suppressed(context) or is_left_out(context)):
                 mark_as_known(logging)
         except Exception as fault:  # must not reach the application
             log_fault("marking LiteLLM's logging object as known", fault)

@@ -5,8 +5,10 @@
   their spans are children of the call's span.
 - LiteLLM's callback `agentops` logs in to AgentOps and exports every call a second time. It is replaced by a callback
   that does nothing.
-- Other instrumentations of LiteLLM, LiteLLM's OpenTelemetry callback with the same tracer provider, and frameworks that
-  record a call of a model around LiteLLM's, are not suppressed. A warning about each of them is logged once. Callbacks
+- Frameworks and their instrumentations may record a call of a model around LiteLLM's. Then the span of LiteLLM's call
+  is INTERNAL, and has no tokens.
+- Other instrumentations of LiteLLM, and LiteLLM's OpenTelemetry callback with the same tracer provider, are not
+  suppressed. A warning about each of them is logged once. Callbacks
   with a different tracer provider, such as `langfuse_otel` and `arize_phoenix`, export to a different backend, so there
   is no warning about them.
 """
@@ -52,6 +54,9 @@ If the context has an instance of the class under that key, these instrumentatio
 start no span.
 """
 
+_OUTER_KEYS: list[str] = []
+"""The context keys of `_UTIL_GENAI`, as far as its modules are imported."""
+
 
 def without_suppression(context: Context) -> Context:
     """Return `context` without the entries that suppress other instrumentations in a call. For callbacks, which are
@@ -73,6 +78,7 @@ def _suppress_util_genai(key: str, data: str, module: ModuleType) -> None:
     with guard("suppressing OpenTelemetry's GenAI instrumentations"):
         context_key, data_class = getattr(module, key, None), getattr(module, data, None)
         if context_key is not None and data_class is not None:  # earlier releases have neither
+            _OUTER_KEYS.append(context_key)
             SUPPRESSING[context_key] = type(data, (data_class,), {"merge": lambda *_data, **_how: None})()
 
 
@@ -172,6 +178,7 @@ def _builtin_is_wanted() -> bool:
 def forget_settings() -> None:
     """Read the environment again, because LiteLLM is instrumented again."""
     _builtin_is_wanted.cache_clear()
+    leaves_out_inner_calls.cache_clear()
 
 
 @cache
@@ -275,30 +282,42 @@ _CALL_OF_A_MODEL: Mapping[str, frozenset[str]] = {
 """Attribute → its values for the span of a call of a model."""
 
 
-def warn_of_outer_call(context: Context) -> None:
-    """Warn if the current span of the application is one of a call of a model, which a framework or its instrumentation
-    records. It has the tokens that the span of LiteLLM's call has.
+def has_outer_call(context: Context) -> bool:
+    """Whether a span around LiteLLM's call represents the same call of a model, and has its tokens: the current span of
+    the application, or a span of one of OpenTelemetry's GenAI instrumentations, which the context has data of.
+
+    The first time for each instrumentation, log how the call is recorded.
     """
     with _DETECTING:
         span = get_current_span(context)
-        attributes = getattr(span, "attributes", None)
-        if not attributes:
-            return
-        for name, values in _CALL_OF_A_MODEL.items():
-            if attributes.get(name) in values:
-                scope = getattr(getattr(span, "instrumentation_scope", None), "name", None)
-                if scope is not None and scope not in _warned:
-                    _warned.add(scope)
-                    entry_point = entry_point_of(scope)
-                    own = "" if entry_point is None else f"{_DISABLED}={entry_point}, or "
-                    logger.warning(
-                        "%s records the calls of models that it makes through LiteLLM, and so does this package: their "
-                        "tokens count twice in sums over all spans. To switch off one of them, set %s%s"
-                        "=agentops_litellm.",
-                        scope,
-                        own,
-                        _DISABLED,
-                    )
+        attributes = getattr(span, "attributes", None) or {}
+        if any(attributes.get(name) in values for name, values in _CALL_OF_A_MODEL.items()):
+            scope = getattr(getattr(span, "instrumentation_scope", None), "name", None)
+            if scope is not None and scope not in _warned:
+                _warned.add(scope)
+                entry_point = entry_point_of(scope)
+                other = "" if entry_point is None else f", or that span: {_DISABLED}={entry_point}"
+                logger.info(
+                    "%s records the calls of models that it makes through LiteLLM, with their tokens. So the spans of "
+                    "these calls in LiteLLM are INTERNAL, without tokens. To leave them out, set "
+                    "AGENTOPS_INNER_CALLS=none%s.",
+                    scope,
+                    other,
+                )
+            return True
+        return any(context.get(key, _MARK) is not SUPPRESSING[key] for key in _OUTER_KEYS if key in context)
+    return False
+
+
+@cache
+def leaves_out_inner_calls() -> bool:
+    """Whether the user wants no spans of calls that an outer span represents."""
+    return Settings.from_environment().inner_calls == "none"
+
+
+def is_left_out(context: Context) -> bool:
+    """Whether a call in this context has no span, because an outer span represents it, and the user wants only one."""
+    return leaves_out_inner_calls() and has_outer_call(context)
 
 
 def entry_point_of(scope: str) -> str | None:

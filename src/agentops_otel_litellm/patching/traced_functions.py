@@ -38,8 +38,9 @@ from agentops_otel_litellm.invocation.stream_proxy import Running, traced_stream
 from agentops_otel_litellm.operations import Operation, by_name, operation_named, operation_of, parameter_names
 from agentops_otel_litellm.patching.other_instrumentations import (
     check_callback,
+    has_outer_call,
+    leaves_out_inner_calls,
     warn_of_other_recorders,
-    warn_of_outer_call,
 )
 from agentops_otel_litellm.patching.patch_points import ATTEMPTS, FEATURES, LOGGING
 from agentops_otel_litellm.patching.propagation import PROPAGATION
@@ -88,12 +89,14 @@ class _TracedFunction:
                 current: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
                 if current is not None and not current.has_ended() and self._is_nested(operation, kwargs, current):
                     return self._step(operation, current, kwargs, context)
-                if context and current is None and operation.calls_a_model:
-                    warn_of_outer_call(context)
+                is_inner = bool(context) and current is None and operation.calls_a_model and has_outer_call(context)
+                if is_inner and leaves_out_inner_calls():
+                    _mark_as_handled(kwargs)
+                    return None
                 request = self._request(args, kwargs)
                 if request is None:
                     return None
-                invocation = Invocation.begin(telemetry, operation, request, context)
+                invocation = Invocation.begin(telemetry, operation, request, context, is_inner=is_inner)
                 # `convert` is only given for the Router's Rust core, which decides on cooldowns after an attempt.
                 invocation.settles_attempts = self._convert is not None
             except Exception as fault:  # must not reach the application
@@ -128,10 +131,8 @@ class _TracedFunction:
         return by_name(self._names, args, kwargs)
 
     def _step(self, operation: Operation, current: Invocation, kwargs: Parameters, context: Context) -> Step | None:
-        """Return a call of this function as a step of the current call.
-
-        Return `None` if the current call is not one of a model, or if an asynchronous function calls its synchronous
-        twin, which is not a step.
+        """Return a call of this function as a step of the current call; `None` if that is not a call of a model, or if
+        an asynchronous function calls its synchronous twin.
         """
         if not current.calls_a_model or readers.is_by_twin(kwargs, self._function.__name__):
             return None

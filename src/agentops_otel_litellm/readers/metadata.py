@@ -102,6 +102,8 @@ _PARAMETERS = rows_for(
     App,
     {
         "user": ("user_id", label),
+        "prompt_id": ("prompt_name", label),
+        "prompt_version": ("prompt_version", integer),
         "conversation": ("conversation_id", _conversation),
     },
 )
@@ -119,6 +121,7 @@ _METADATA = rows_for(
 _TRACE = rows_for(
     App,
     {
+        "trace_name": ("trace_name", label),
         "trace_session_id": ("session_id", label),
         "trace_user_id": ("user_id", label),
     },

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.settings.destinations import (
     AGENTOPS,
+    BACKENDS_EXPORTER,
     CONSOLE,
     GRPC,
     SIGNALS,
@@ -96,8 +97,9 @@ DEFAULTS: Mapping[str, Default] = {
     ),
     "OTEL_TRACES_EXPORTER": Default(
         "The exporters of traces: `otlp` if an OTLP endpoint is set, or if metrics or events are exported by OTLP; "
-        "`agentops` if `AGENTOPS_API_KEY` is set; `agentops_console` if no signal has an exporter.",
-        ("otlp", AGENTOPS, f"otlp,{AGENTOPS}", CONSOLE, "none"),
+        "`agentops_backends` if `AGENTOPS_BACKEND` names backends; `agentops` if `AGENTOPS_API_KEY` is set; "
+        "`agentops_console` if no signal has an exporter.",
+        ("otlp", AGENTOPS, f"otlp,{AGENTOPS}", BACKENDS_EXPORTER, CONSOLE, "none"),
         partial(default_exporter, "TRACES"),
     ),
     "OTEL_METRICS_EXPORTER": Default(

@@ -29,7 +29,7 @@ from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr
 from opentelemetry.metrics import get_meter
 from opentelemetry.sdk import _configuration
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SynchronousMultiSpanProcessor, TracerProvider
 from opentelemetry.trace import get_tracer_provider
 
 from agentops_otel_litellm.exporters.batch_processor import CountingBatchSpanProcessor
@@ -40,6 +40,7 @@ from agentops_otel_litellm.sdk.application import RUN_SESSION, recording_failure
 from agentops_otel_litellm.sdk.defaults import apply_defaults
 from agentops_otel_litellm.sdk.shutdown import CHILD, PROCESS_EXIT, flush_on_signals
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level
+from agentops_otel_litellm.settings.backends import BACKENDS
 from agentops_otel_litellm.settings.config_file import (
     INSTRUMENTATION,
     configuration_file,
@@ -49,14 +50,17 @@ from agentops_otel_litellm.settings.config_file import (
 from agentops_otel_litellm.settings.config_file import VARIABLE as CONFIG_FILE
 from agentops_otel_litellm.settings.destinations import (
     AGENTOPS,
+    BACKENDS_EXPORTER,
     CONSOLE,
     Environment,
     Obstacle,
+    backends_in_use,
     exporters,
     lacks_service_name,
     missing_certificate_files,
     only_usable_exporters,
     resource_attributes,
+    unusable_backends,
     unusable_endpoints,
 )
 from agentops_otel_litellm.settings.parsing import (
@@ -208,8 +212,11 @@ def _leave_as_it_is(*_arguments: object, **_options: object) -> None:
 
 
 def _record_failures(named: Mapping[str, type]) -> dict[str, type]:
-    """Make exporter classes record failed exports, except the AgentOps exporter, which queues undelivered spans."""
-    return {name: exporter if name == AGENTOPS else recording_failures(exporter) for name, exporter in named.items()}
+    """Make exporter classes record failed exports. The AgentOps exporter does not need that, because it queues
+    undelivered spans; nor the one for AGENTOPS_BACKEND, in whose place `_processor` creates one for each backend.
+    """
+    own = {AGENTOPS, BACKENDS_EXPORTER}
+    return {name: exporter if name in own else recording_failures(exporter) for name, exporter in named.items()}
 
 
 def _processor(
@@ -221,19 +228,38 @@ def _processor(
     That of the AgentOps exporter is a class of its own, which is imported only if there is such an exporter. So it is
     recognised without its class: it is one of `live_exporters()`.
     """
+    console = sys.modules.get("agentops_otel_litellm.exporters.console")  # imported only if it is a destination
     chosen = {name: value for name, value in options.items() if value is not None}
     agentops_exporter = next((each for each in live_exporters() if each is exporter), None)
+    backends = sys.modules.get("agentops_otel_litellm.exporters.backend_exporters")
+    if backends is not None and isinstance(exporter, backends.BackendsSpanExporter):
+        kind = recording_failures(backends.BackendSpanExporter)
+        of_backends = [CountingBatchSpanProcessor(kind(name), **chosen) for name in exporter.names]
+        created += of_backends
+        several = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]  # untyped upstream
+        for each in of_backends:
+            several.add_span_processor(each)
+        return several
     if agentops_exporter is None:
-        processor = CountingBatchSpanProcessor(exporter, **chosen)
+        prints = console is not None and isinstance(exporter, console.ConsoleSpanExporter)
+        processor = CountingBatchSpanProcessor(exporter if prints else _without_others(exporter), **chosen)
     else:
         from agentops_otel_litellm.exporters.agentops import AgentOpsSpanProcessor
 
         processor = AgentOpsSpanProcessor(agentops_exporter, **chosen)
     created.append(processor)
-    console = sys.modules.get("agentops_otel_litellm.exporters.console")  # imported only if it is a destination
     if console is not None and isinstance(exporter, console.ConsoleSpanExporter):
         console.print_after_cells(processor)
     return processor
+
+
+def _without_others(exporter: SpanExporter) -> SpanExporter:
+    """The exporter; if spans have attributes for the backends in AGENTOPS_BACKEND, without these."""
+    if not backends_in_use(os.environ):
+        return exporter
+    from agentops_otel_litellm.exporters.backend_exporters import ConventionsExporter
+
+    return ConventionsExporter(exporter, BACKENDS["otlp"].conventions)
 
 
 def _configuring_modules() -> list[ModuleType]:
@@ -385,6 +411,7 @@ def _nearest(variable: str, declared: Collection[str]) -> str | None:
 OBSTACLES: tuple[Callable[[Environment], Iterator[Obstacle]], ...] = (
     untraced_litellm,
     unusable_endpoints,
+    unusable_backends,
     missing_certificate_files,
     misspelt_variables,
 )

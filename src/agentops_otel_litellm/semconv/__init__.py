@@ -9,11 +9,19 @@ from importlib.metadata import EntryPoint, entry_points
 
 from agentops_otel_litellm.semconv.agentops import AGENTOPS, AGENTOPS_WITHOUT_CONTENT
 from agentops_otel_litellm.semconv.convention import Vocabulary
-from agentops_otel_litellm.semconv.gen_ai import GEN_AI
+from agentops_otel_litellm.semconv.gen_ai import GEN_AI, GEN_AI_OLDER
+from agentops_otel_litellm.semconv.langfuse import LANGFUSE
 from agentops_otel_litellm.semconv.llm import LLM
 from agentops_otel_litellm.semconv.openinference import OPENINFERENCE
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.settings.destinations import sends_to_agentops
+from agentops_otel_litellm.settings.backends import BACKENDS
+from agentops_otel_litellm.settings.destinations import AGENTOPS as AGENTOPS_EXPORTER
+from agentops_otel_litellm.settings.destinations import (
+    BACKENDS_EXPORTER,
+    backends_in_use,
+    exporters,
+    sends_to_agentops,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -24,14 +32,28 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "openinference": OPENINFERENCE,
     "llm": LLM,
     "agentops": AGENTOPS,
+    "langfuse": LANGFUSE,
+    "gen_ai_older": GEN_AI_OLDER,
 }
 ENTRY_POINTS = "agentops_otel_litellm_vocabulary"
 """The entry point group in which other packages register their vocabularies."""
 
 
 def default_names(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The names of the default vocabularies. `agentops` is among them if the spans are sent to AgentOps."""
-    return ("gen_ai", "llm", "agentops") if sends_to_agentops(environment) else ("gen_ai", "llm")
+    """The names of the default vocabularies: those of all destinations."""
+    chosen = {name for names in _names_by_destination(environment) for name in names}
+    return tuple(name for name in VOCABULARIES if name in chosen)
+
+
+def _names_by_destination(environment: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """The names of the vocabularies for each destination: a backend in AGENTOPS_BACKEND, AgentOps, or any other."""
+    backends = backends_in_use(environment)
+    found = [tuple(BACKENDS[name].conventions) for name in backends]
+    if sends_to_agentops(environment):
+        found.append(("gen_ai", "llm", "agentops"))
+    if not found or set(exporters("TRACES", environment)) - {AGENTOPS_EXPORTER, BACKENDS_EXPORTER}:
+        found.append(("gen_ai", "llm"))
+    return found
 
 
 def choose_vocabularies(
@@ -58,7 +80,10 @@ def choose_vocabularies(
 
 def _default(environment: Mapping[str, str], *, exporter_adds_content: bool) -> list[Vocabulary]:
     agentops = AGENTOPS_WITHOUT_CONTENT if exporter_adds_content else AGENTOPS
-    return [agentops if name == "agentops" else VOCABULARIES[name] for name in default_names(environment)]
+    chosen = [agentops if name == "agentops" else VOCABULARIES[name] for name in default_names(environment)]
+    if len(set(_names_by_destination(environment))) == 1:
+        return chosen
+    return [vocabulary.beside_others() for vocabulary in chosen]  # the exporters leave out what a backend does not read
 
 
 def _registered() -> dict[str, EntryPoint]:

@@ -137,8 +137,12 @@ class Table:
 class Vocabulary:
     """Tables in any order. Their attributes are written in the order of `WRITTEN`."""
 
-    def __init__(self, *tables: Table, records_success: bool = False) -> None:
+    def __init__(self, *tables: Table, records_success: bool = False, replaces: Sequence[str] = ()) -> None:
         self.tables = tuple(sorted(tables, key=_write_order))
+        self.replaces = tuple(replaces)
+        """Beginnings of attribute names that `merged` leaves out of other vocabularies, because this one has the same
+        facts by other names, and its backends would read them twice.
+        """
         self.records_success = records_success
         """Whether the status of a successful call's span is set to OK, because the backend needs that. OpenTelemetry
         leaves this status to applications.
@@ -190,23 +194,36 @@ class Vocabulary:
     @classmethod
     def merged(cls, vocabularies: Sequence[Vocabulary]) -> Vocabulary:
         """A vocabulary with the attributes of all `vocabularies`. If two have the same attribute, the row of the first
-        one is used.
+        one is used. Attributes that another vocabulary `replaces` are left out.
         """
         rows: dict[tuple[type, frozenset[str] | None], dict[str, Row]] = {}
         for vocabulary in reversed(vocabularies):
-            for table in vocabulary.tables:
-                for (_, of), others in rows.items():
+            others = (each for each in vocabularies if each is not vocabulary)
+            replaced = tuple(beginning for each in others for beginning in each.replaces)
+            for table in vocabulary.tables if not replaced else _tables_without(vocabulary, replaced):
+                for (_, of), other_rows in rows.items():
                     # This table is for all operations of the other table, so its rows replace those of the other table.
                     if table.of is None or (of is not None and of <= table.of):
-                        for name in table.rows.keys() & others.keys():
-                            del others[name]
+                        for name in table.rows.keys() & other_rows.keys():
+                            del other_rows[name]
                 rows.setdefault((table.kind, table.of), {}).update(table.rows)
         tables = (Table(kind, each, of=of) for (kind, of), each in rows.items() if each)
         return cls(*tables, records_success=any(vocabulary.records_success for vocabulary in vocabularies))
 
+    def beside_others(self) -> Vocabulary:
+        """Return the same vocabulary, except that it replaces no attributes of others."""
+        return Vocabulary(*self.tables, records_success=self.records_success) if self.replaces else self
+
     def __iter__(self) -> Iterator[str]:
         """The attribute names; for a `Several` row, the common prefix of its attributes."""
         return (name for table in self.tables for name in table.rows)
+
+
+def _tables_without(vocabulary: Vocabulary, beginnings: tuple[str, ...]) -> Iterator[Table]:
+    """The vocabulary's tables without the attributes whose names begin with one of `beginnings`."""
+    for table in vocabulary.tables:
+        kept = {name: row for name, row in table.rows.items() if not name.startswith(beginnings)}
+        yield table if len(kept) == len(table.rows) else Table(table.kind, kept, of=table.of)
 
 
 def _write_order(table: Table) -> tuple[int, bool]:

@@ -217,6 +217,16 @@ GEN_AI = Vocabulary(
     ),
 )
 
+GEN_AI_OLDER = Vocabulary(
+    Table(Usage, {"gen_ai.usage.cache_creation.input_tokens": "cache_write"}),
+    Table(Cost, {"gen_ai.usage.cost": "total"}),
+    # A store that nests names by their dots cannot have both `gen_ai.usage.cost` and `gen_ai.usage.cost.amount`.
+    replaces=("gen_ai.usage.cache_write.input_tokens", "gen_ai.usage.cost."),
+)
+"""Names that released backends read in place of the current ones: the cost as one number in US dollars, which OpenLIT
+introduced, and OpenTelemetry's former name of the tokens that were written to a cache.
+"""
+
 DETAILS_EVENT = "gen_ai.client.inference.operation.details"
 DETAILS = Vocabulary(*(_content(_structure) if table.kind is Content else table for table in GEN_AI.tables))
 """The attributes of the details event: those of the span, with content as structured values instead of JSON text."""

@@ -63,7 +63,13 @@ class Metric:
     of_routes: bool = False
     """Whether operations around calls, such as routes, contribute as well as calls."""
 
+    @property
+    def is_standard(self) -> bool:
+        """Whether the conventions define the metric, so that other instrumentations record it too."""
+        return self.name.startswith("gen_ai.client.") and self.name != COST
 
+
+COST = "gen_ai.client.operation.cost"
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _TOKENS = tuple(float(4**power) for power in range(14))
 _DOLLARS = tuple(4**power / 1e6 for power in range(14))
@@ -173,7 +179,7 @@ def _saved_tokens(kind: Literal["input", "output"]) -> Metric:
 
 OURS: tuple[Metric, ...] = (
     Metric(
-        name="gen_ai.client.operation.cost",
+        name=COST,
         unit="USD",
         description="Cost of a call, if it is known.",
         buckets=_DOLLARS,

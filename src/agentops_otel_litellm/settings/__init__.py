@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import Field, dataclass, fields
 
 from agentops_otel_litellm.records import Limits
+from agentops_otel_litellm.settings.backends import BACKENDS, backend_names
 from agentops_otel_litellm.settings.config_file import (
     ENABLED,
     INSTRUMENTATION,
@@ -26,6 +27,7 @@ from agentops_otel_litellm.settings.parsing import (
     REDACTED,
     ContentCapture,
     capture,
+    inner_calls,
     invalid_value,
     kinds,
     level,
@@ -51,6 +53,13 @@ class CallSettings:
         parse=names,
         help="The conventions whose attributes are written: {vocabularies}, and those of installed packages. By "
         "default `gen_ai,llm`, and `agentops` if AgentOps is a destination.",
+    )
+    backend: tuple[str, ...] = setting(
+        "AGENTOPS_BACKEND",
+        default=(),
+        parse=backend_names,
+        help="The backends to which traces are sent, with the conventions that each reads: any of "
+        f"{', '.join(f'`{name}`' for name in BACKENDS)}. No effect if `OTEL_TRACES_EXPORTER` names other exporters.",
     )
     model_providers: tuple[tuple[str, str], ...] = setting(
         "AGENTOPS_MODEL_PROVIDERS",
@@ -116,6 +125,13 @@ class CallSettings:
         default=False,
         parse=switch,
         help="Whether LiteLLM proxies and `AGENTOPS_PROPAGATE_TO` also get OpenTelemetry's baggage.",
+    )
+    inner_calls: str = setting(
+        "AGENTOPS_INNER_CALLS",
+        default="internal",
+        parse=inner_calls,
+        help="How a call is recorded if a span around it represents the same call, such as that of a framework's "
+        "instrumentation: `internal` (a span of the kind INTERNAL, without tokens) or `none` (no span).",
     )
     litellm_builtin: bool = setting(
         "AGENTOPS_LITELLM_BUILTIN",
@@ -371,6 +387,7 @@ _FORMS = {
     names: "a list of single values without commas",
     kinds: "a list of single values without commas",
     servers: "a list of single values without commas",
+    backend_names: "a list of single values without commas",
     pairs: "a mapping of single values without commas",
 }
 """Parser → what a configuration file must have for it, if that is not a single value."""
@@ -384,7 +401,7 @@ def parse_setting(declared: Field[object], text: str, option: Option | None = No
     form = "value" if option is None else option.form
     if (
         form == "other"
-        or (form == "list" and parse not in (names, kinds, servers))
+        or (form == "list" and parse not in (names, kinds, servers, backend_names))
         or (form == "mapping" and parse is not pairs)
     ):
         raise ValueError(_FORMS.get(parse, "a single value"))

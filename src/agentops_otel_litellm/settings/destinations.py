@@ -17,6 +17,14 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
+from agentops_otel_litellm.settings.backends import (
+    VARIABLE,
+    WITH_OWN_EXPORTER,
+    Target,
+    chosen_backends,
+    faults,
+    target_of,
+)
 from agentops_otel_litellm.settings.config_file import configuration_file, is_configured_by_file
 from agentops_otel_litellm.settings.parsing import invalid_value, masked, warn_at_start_up, without_secrets
 
@@ -27,6 +35,8 @@ Environment = Mapping[str, str]
 SIGNALS = ("TRACES", "METRICS", "LOGS")
 CONSOLE = "agentops_console"
 AGENTOPS = "agentops"
+BACKENDS_EXPORTER = "agentops_backends"
+"""The exporter that sends to the backends in AGENTOPS_BACKEND, except AgentOps and OTLP, which have their own."""
 TERMINALS: Mapping[str, str] = {"console": "the app's stdout", CONSOLE: "the app's stderr"}
 """Exporter that prints, rather than sends → where it prints."""
 
@@ -36,7 +46,7 @@ OTLP = {"grpc": GRPC, "http/protobuf": HTTP}
 PACKAGES = {GRPC: "opentelemetry-exporter-otlp-proto-grpc", "prometheus": "opentelemetry-exporter-prometheus"}
 """Exporter → its package, for exporters that are not installed with this package."""
 _INSTALLED = {"console", HTTP}
-_INSTALLED_FOR_TRACES = {AGENTOPS, CONSOLE}
+_INSTALLED_FOR_TRACES = {AGENTOPS, BACKENDS_EXPORTER, CONSOLE}
 
 
 def exporters(signal: str, environment: Environment) -> tuple[str, ...]:
@@ -70,16 +80,29 @@ def destinations(signal: str, environment: Environment) -> tuple[str, ...]:
 def default_exporter(signal: str, environment: Environment) -> str:
     """The default value of a signal's variable `OTEL_…_EXPORTER`: a comma-separated list of exporters, or `none`."""
     endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
-    to_otlp = any(map(environment.get, endpoints)) or any(
-        "otlp" in _listed(environment.get(f"OTEL_{other}_EXPORTER", "")) for other in SIGNALS
+    chosen = chosen_backends(environment)
+    to_otlp = (
+        any(map(environment.get, endpoints))
+        or any("otlp" in _listed(environment.get(f"OTEL_{other}_EXPORTER", "")) for other in SIGNALS)
+        or "otlp" in chosen
     )
-    if signal == "TRACES" and _has_key(environment):
-        return f"otlp,{AGENTOPS}" if to_otlp else AGENTOPS
-    if to_otlp:
-        return "otlp"
+    found = ["otlp"] if to_otlp else []
+    if signal == "TRACES":
+        found += [BACKENDS_EXPORTER] if set(chosen) - WITH_OWN_EXPORTER else []
+        found += [AGENTOPS] if _has_key(environment) or AGENTOPS in chosen else []
+    if found:
+        return ",".join(found)
     if signal == "TRACES" and not any(exporters(other, environment) for other in ("METRICS", "LOGS")):
         return CONSOLE
     return "none"
+
+
+def backends_in_use(environment: Environment) -> tuple[str, ...]:
+    """The backends in AGENTOPS_BACKEND to which `BACKENDS_EXPORTER` sends; empty if the user's exporters do not include
+    it.
+    """
+    own = tuple(name for name in chosen_backends(environment) if name not in WITH_OWN_EXPORTER)
+    return own if own and BACKENDS_EXPORTER in exporters("TRACES", environment) else ()
 
 
 def resource_attributes(environment: Environment) -> set[str]:
@@ -226,6 +249,32 @@ def unusable_endpoints(environment: Environment) -> Iterator[Obstacle]:
         found = text and _problem_of_endpoint(variable, text)
         if found:
             yield Obstacle(variable, *found)
+
+
+def unusable_backends(environment: Environment) -> Iterator[Obstacle]:
+    """Find the backends in AGENTOPS_BACKEND to which nothing is sent: because the user has chosen other exporters, or
+    because a variable is missing or invalid.
+    """
+    chosen = [name for name in chosen_backends(environment) if name not in WITH_OWN_EXPORTER]
+    if chosen and not backends_in_use(environment):
+        others = "the file in OTEL_CONFIG_FILE" if is_configured_by_file(environment) else "OTEL_TRACES_EXPORTER"
+        yield Obstacle(
+            VARIABLE,
+            f"{VARIABLE}={','.join(chosen)} has no effect, because {others} chooses other exporters.",
+            f"Add {BACKENDS_EXPORTER} to the exporters there, or unset {VARIABLE}.",
+        )
+        return
+    for fault in faults(environment):
+        yield Obstacle(*fault)
+    if "otlp" not in exporters("TRACES", environment):
+        return
+    variable = endpoint_variable("TRACES", environment)
+    split = split_url(environment.get(variable, ""))
+    for name in chosen:
+        target = target_of(name, environment)
+        if split is not None and isinstance(target, Target) and urlsplit(target.url).netloc == split.netloc:
+            text = f"{variable} and {VARIABLE}={name} name the same server, to which each span is sent twice."
+            yield Obstacle(variable, text, "Unset one of them.")
 
 
 def missing_certificate_files(environment: Environment) -> Iterator[Obstacle]:

@@ -327,6 +327,13 @@ REDACTED = ("key", "token", "email", "phone", "card")
 """The kinds of secrets and personal data that can be redacted."""
 
 
+def inner_calls(text: str) -> str:
+    """Parse the value of AGENTOPS_INNER_CALLS."""
+    if text.lower() not in {"internal", "none"}:
+        raise ValueError("internal or none")
+    return text.lower()
+
+
 def kinds(text: str) -> tuple[str, ...]:
     """Parse a comma-separated list of the kinds in `REDACTED`. `none` is an empty list."""
     chosen = names(text.lower())
