@@ -11,7 +11,7 @@ from typing import Literal
 from agentops_otel_litellm.call import Failure
 from agentops_otel_litellm.records import record
 
-WorkKind = Literal["authentication", "limits", "guardrail", "cache", "prompt", "tool", "agent", "passthrough"]
+WorkKind = Literal["authentication", "limits", "guardrail", "cache", "prompt", "mcp", "tool"]
 
 
 @record
@@ -72,13 +72,6 @@ class ToolUse:
 
 
 @record
-class Agent:
-    """A request to an A2A agent."""
-
-    name: str | None = None
-
-
-@record
 class Work:
     """One piece of work: its kind, its times, its outcome, and the record of its kind."""
 
@@ -96,10 +89,9 @@ class Work:
     failure: Failure | None = None
     check: Check | None = None
     guardrail: Guardrail | None = None
-    cachelookup: CacheLookup | None = None
+    cache_lookup: CacheLookup | None = None
     prompt: Prompt | None = None
-    tooluse: ToolUse | None = None
-    agent: Agent | None = None
+    tool_use: ToolUse | None = None
 
 
 @record

@@ -65,6 +65,14 @@ class Masking(_Guardrail):  # type: ignore[misc]
         return {**inputs, "texts": [text.replace("Ann", "<NAME>") for text in inputs.get("texts", ())]}
 
 
+class RaisingValueError(_Guardrail):  # type: ignore[misc]
+    """Blocks requests with one of Python's own exceptions, as in LiteLLM's documentation."""
+
+    @_logged  # type: ignore[untyped-decorator]
+    async def async_pre_call_hook(self, user_api_key_dict: Any, cache: Any, data: Any, call_type: Any) -> object:  # noqa: ANN401, ARG002
+        raise ValueError(f"canary-verdict about {data['messages']}")
+
+
 class Broken(_Guardrail):  # type: ignore[misc]
     """Cannot reach its service."""
 

@@ -15,8 +15,9 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 custom_guardrail = pytest.importorskip("litellm.integrations.custom_guardrail", reason="this LiteLLM has no guardrails")
 
+from agentops_otel_litellm.readers.interventions import mark_intervention
 from support.apps import MESSAGES
-from support.guardrails import BLOCKED, Broken, Decorated, Judging, Masking, Plain
+from support.guardrails import BLOCKED, Broken, Decorated, Judging, Masking, Plain, RaisingValueError
 from support.recorder import Recorder, attributes_of
 from support.routers import deployment
 from support.servers.openai_provider import OpenAIProvider, Script
@@ -125,6 +126,18 @@ def test_a_failing_guardrail_is_not_an_intervention(telemetry: Recorder, connect
     (run,) = runs(telemetry)
     assert run.status.status_code is StatusCode.ERROR
     assert attributes_of(run)["llm.error.category"] == "connection"
+
+
+def test_a_guardrail_may_raise_an_exception_of_python(telemetry: Recorder, connection: Connection) -> None:
+    """Weak references to it are impossible. No warning is logged about that."""
+    litellm.callbacks = [RaisingValueError(guardrail_name=NAME, event_hook="pre_call")]
+    assert isinstance(ask(connection), ValueError)
+    (run,) = runs(telemetry)
+    for span in run, telemetry.span():
+        assert span.status.status_code is StatusCode.ERROR
+        assert attributes_of(span)["error.type"] == "ValueError"
+    mark_intervention(ValueError())
+    assert "canary" not in telemetry.everything()
 
 
 def test_the_model_that_a_guardrail_asks_is_within_its_run(

@@ -374,6 +374,8 @@ _PROXY_LOGGING = "litellm.proxy.utils"
 _AUTHENTICATION = "agentops_otel_litellm.proxy.authentication"
 _GUARDRAILS = "agentops_otel_litellm.proxy.guardrails"
 _GUARDRAIL = "litellm.integrations.custom_guardrail"
+_LOOKUPS = "agentops_otel_litellm.proxy.lookups"
+_TOOLS = "agentops_otel_litellm.proxy.tools"
 _LIMITERS = (
     ("litellm.proxy.hooks.parallel_request_limiter_v3", "_PROXY_MaxParallelRequestsHandler_v3"),
     ("litellm.proxy.hooks.parallel_request_limiter", "_PROXY_MaxParallelRequestsHandler"),
@@ -404,6 +406,18 @@ _WORK = (
         _GUARDRAIL,
         "CustomGuardrail.add_standard_logging_guardrail_information_to_request_data",
         f"{_GUARDRAILS}:record_verdict",
+    ),
+    PatchPoint("litellm.caching.caching", "Cache.get_cache", f"{_LOOKUPS}:trace_cache_lookup"),
+    PatchPoint("litellm.caching.caching", "Cache.async_get_cache", f"{_LOOKUPS}:trace_cache_lookup"),
+    PatchPoint(_LOGGING, "Logging.get_chat_completion_prompt", f"{_LOOKUPS}:trace_prompt"),
+    PatchPoint(_LOGGING, "Logging.async_get_chat_completion_prompt", f"{_LOOKUPS}:trace_prompt"),
+    PatchPoint("litellm.mcp_client.client", "MCPClient.list_tools", f"{_TOOLS}:trace_list"),
+    PatchPoint("litellm.mcp_client.client", "MCPClient.list_tools_page", f"{_TOOLS}:trace_list"),
+    PatchPoint("litellm.mcp_client.client", "MCPClient.call_tool", f"{_TOOLS}:trace_call"),
+    PatchPoint("litellm.mcp_client.tools", "load_mcp_tools", f"{_TOOLS}:trace_list"),
+    PatchPoint("litellm.mcp_client.tools", "call_mcp_tool", f"{_TOOLS}:trace_call"),
+    PatchPoint(
+        "litellm.proxy.mcp_server.mcp_server_manager", "MCPServerManager.call_tool", f"{_TOOLS}:trace_execution"
     ),
 )
 

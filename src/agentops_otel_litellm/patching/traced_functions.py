@@ -47,6 +47,7 @@ from agentops_otel_litellm.patching.wrapping import Function, is_built, register
 from agentops_otel_litellm.telemetry import Telemetry
 
 _RECORDING_FAILURE = guard("recording an attempt's failure")
+_CALL_TOOL = "call_mcp_tool"
 _CHECKING_CALLBACK = guard("detecting other recorders of LiteLLM calls")
 
 
@@ -185,9 +186,15 @@ class Tracing:
         @wraps(client)
         def tracing_client(*args: object, **kwargs: object) -> object:
             built = client(*args, **kwargs)
-            return replaced(built, self.trace) if isinstance(built, FunctionType) else built
+            if not isinstance(built, FunctionType):
+                return built
+            return replaced(built, self.trace_tool if built.__name__ == _CALL_TOOL else self.trace)
 
         return tracing_client
+
+    def trace_tool(self, function: Function) -> Function:
+        """Record no call for a function that calls a tool of an MCP server: `proxy/tools.py` records the tool."""
+        return self.trace(function, parameters=_mark_as_handled)
 
     def trace_undecorated(self, function: Function) -> Function:
         """Trace a function, unless it has the decorator in this release of LiteLLM, and so is traced already."""

@@ -82,7 +82,7 @@ def _traits_of(call: Call) -> int:  # noqa: C901 - not several functions, becaus
 
 
 class Step(NamedTuple):
-    """A processor, and the traits that a call must have, at least one of them, so that the processor may change it."""
+    """A processor, and the traits for which it runs: it can change only calls that have at least one of them."""
 
     process: Processor
     traits: int = ANY_CALL

@@ -8,7 +8,8 @@ from functools import wraps
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.trace import SpanKind, get_current_span
+from opentelemetry.context import create_key
+from opentelemetry.trace import Span, SpanKind, get_current_span
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
@@ -22,6 +23,8 @@ from agentops_otel_litellm.work_spans import write_rejection
 if TYPE_CHECKING:
     from agentops_otel_litellm.call import Failure
 
+REQUEST_SPAN = create_key("agentops_otel_litellm.request_span")
+"""The context key of the span of the request to the proxy."""
 _RECORDING = guard("recording a rejected request")
 
 # LiteLLM's type of an error of the proxy → the reason. Other types are recorded as they are.
@@ -100,7 +103,7 @@ def rejection_failure(error: BaseException, category: str | None = None) -> Fail
     failure = readers.read_failure(error)
     reason, status = read_reason(error), read_status(error)
     category = category or _CATEGORIES.get(reason or "")
-    if category is None and reason == "guardrail" and (status is None or status in _BLOCKING_STATUSES):
+    if category is None and reason == "guardrail" and status in _BLOCKING_STATUSES:
         category = "content_filter"
     return categorise(replace(failure, status_code=status or failure.status_code), category)
 
@@ -113,13 +116,15 @@ def _is_of_guardrail(error: BaseException) -> bool:
 def record_rejection(error: BaseException) -> None:
     """Record on the request's span why the proxy has rejected the request.
 
-    The request's span is the current span if it is one of a server. Otherwise the span of the check, which has failed,
-    is the topmost one.
+    The request's span is the one that was current when the proxy received the request, or the current span, if it is
+    one of a server. Otherwise the span of the check, which has failed, is the topmost one.
     """
     with _RECORDING:
         if not isinstance(error, Exception) or recording_telemetry() is None:
             return
-        span = get_current_span(get_current())
+        context = get_current()
+        received = context.get(REQUEST_SPAN)
+        span = received if isinstance(received, Span) else get_current_span(context)
         if not span.is_recording() or getattr(span, "kind", None) is not SpanKind.SERVER:
             return
         failure = rejection_failure(error)

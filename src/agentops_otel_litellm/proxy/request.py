@@ -14,11 +14,13 @@ from http import HTTPStatus
 from typing import Any
 
 from opentelemetry import propagate
+from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, get_current_span, set_span_in_context
 
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.invocation.context import attach, detach, get_current, is_suppressed
 from agentops_otel_litellm.patching.traced_functions import TRACING
+from agentops_otel_litellm.proxy.rejections import REQUEST_SPAN
 
 Scope = MutableMapping[str, Any]
 """What an ASGI server states about a request: https://asgi.readthedocs.io/en/latest/specs/www.html"""
@@ -49,7 +51,11 @@ class RequestTracing:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         span = _start(scope) if scope["type"] == "http" else None
         if span is None:
-            await self._app(scope, receive, send)
+            token = attach(_with_request_span(get_current()))
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                detach(token)
             return
 
         async def traced_send(message: Mapping[str, Any]) -> None:
@@ -88,10 +94,17 @@ def _start(scope: Scope) -> Span | None:
     return None
 
 
+def _with_request_span(context: Context) -> Context:
+    """The context with its current span as the request's span, on which `rejections.py` records a rejection. FastAPI
+    may make spans within it, such as one for the dependencies of the endpoint.
+    """
+    return Context({**context, REQUEST_SPAN: get_current_span(context)})
+
+
 @contextmanager
 def _recording(span: Span, scope: Scope) -> Iterator[None]:
     """Make the span the current one while the proxy handles the request and sends its response, then end it."""
-    token = attach(set_span_in_context(span, get_current()))
+    token = attach(_with_request_span(set_span_in_context(span, get_current())))
     try:
         yield
     except BaseException as error:

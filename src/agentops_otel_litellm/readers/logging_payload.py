@@ -13,6 +13,7 @@ from agentops_otel_litellm.call import Cost, Timing, Usage
 from agentops_otel_litellm.readers.api_format import ApiFormat
 from agentops_otel_litellm.readers.chat import CHAT
 from agentops_otel_litellm.readers.metadata import METADATA_PARAMETERS
+from agentops_otel_litellm.readers.parameters import is_of_a_tool
 from agentops_otel_litellm.readers.stated_prices import read_stated_cost, with_certainty
 from agentops_otel_litellm.readers.text_and_embeddings import TEXT
 from agentops_otel_litellm.readers.usage_and_cost import litellm_cost, with_cost_parts
@@ -30,7 +31,11 @@ def _details(logging: Any) -> Mapping[str, Any]:
 
 
 def was_made(logging: Any) -> bool:
-    """Whether a provider was called. The proxy also logs requests that it rejects, and requests that it only shows."""
+    """Whether a provider was called. The proxy also logs requests that it rejects, requests that it only shows, and
+    tools of MCP servers, which have spans of their own.
+    """
+    if is_of_a_tool(logging):
+        return False
     return not _details(logging).get(_NO_PROVIDER) and getattr(logging, "raw_request_only", None) is not True
 
 

@@ -15,7 +15,7 @@ from agentops_otel_litellm.semconv.convention import Table, Vocabulary, prefixed
 from agentops_otel_litellm.semconv.gen_ai import GEN_AI
 from agentops_otel_litellm.semconv.llm import LLM
 from agentops_otel_litellm.semconv.openinference import OPENINFERENCE
-from agentops_otel_litellm.work import Agent, CacheLookup, Check, Guardrail, Prompt, Rejection, ToolUse, Work
+from agentops_otel_litellm.work import CacheLookup, Check, Guardrail, Prompt, Rejection, ToolUse, Work
 
 # Kind of work → `openinference.span.kind`; other kinds are UNKNOWN.
 _OPENINFERENCE_KINDS: Mapping[str, str] = {
@@ -25,7 +25,7 @@ _OPENINFERENCE_KINDS: Mapping[str, str] = {
     "prompt": "PROMPT",
 }
 # Kind of work → `agentops.span.kind`; other kinds are operations.
-_AGENTOPS_KINDS: Mapping[str, str] = {"guardrail": "guardrail", "tool": "tool", "agent": "agent"}
+_AGENTOPS_KINDS: Mapping[str, str] = {"guardrail": "guardrail", "tool": "tool", "mcp": "tool"}
 
 
 def _failures(vocabulary: Vocabulary) -> tuple[Table, ...]:
@@ -49,7 +49,6 @@ WORK: Mapping[str, Vocabulary] = {
                 "gen_ai.prompt.version": "version",
             },
         ),
-        Table(Agent, {"gen_ai.agent.name": "name"}),
         Table(Work, {"gen_ai.operation.name": "operation"}),
         *_failures(GEN_AI),
     ),
