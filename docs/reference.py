@@ -23,10 +23,12 @@ from agentops_otel_litellm.semconv.instruments import METRICS, NEWEST, Metric
 from agentops_otel_litellm.semconv.llm import ATTEMPT
 from agentops_otel_litellm.settings import AgentOpsSettings, CallSettings, ContentSettings, ProcessSettings, Settings
 from agentops_otel_litellm.settings.backends import BACKENDS
+from agentops_otel_litellm.settings.gateways import GatewaySettings
 
 HERE = Path(__file__).parent
 GROUPS = {
     "Calls": CallSettings,
+    "Gateways": GatewaySettings,
     "Content": ContentSettings,
     "AgentOps": AgentOpsSettings,
     "Processes": ProcessSettings,

@@ -18,6 +18,8 @@ class ResponseHeaders:
     model_group: str | None = None
     provider_address: str | None = None
     """The host to which the proxy has sent the request."""
+    response_cost: float | None = None
+    """US dollars that the proxy has charged for the call. A proxy states no price in the headers of a stream."""
     key_spend: float | None = None
     """US dollars that the proxy's key has spent."""
     key_max_budget: float | None = None

@@ -50,6 +50,7 @@ ELSEWHERE = {
     ("mlflow.md", "mlflow server"): "test_mlflow.py",
     ("mlflow.md", "python agent.py"): "test_mlflow.py",
     ("proxy.md", "litellm -c config.yaml"): "test_proxy.py",
+    ("proxy.md", "└ route fast"): "test_proxy.py",
     ("proxy.md", 'model="litellm_proxy/fast"'): "test_proxy.py",
     ("servers.md", "pip install pyinstaller"): "test_frozen.py",
     ("phoenix.md", "phoenix serve"): "test_phoenix.py",

@@ -245,6 +245,7 @@ CALL = Call(
         model_id="deployment-7",
         model_group="fast",
         provider_address="eu.example.com",
+        response_cost=0.5,
         key_spend=4.25,
         key_max_budget=10.0,
         key_remaining_budget=5.75,

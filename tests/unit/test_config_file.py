@@ -54,6 +54,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "completion_hook": ("upload", "upload"),
     "propagate_to": ("[gateway.example.com]", "gateway.example.com"),
     "propagate_baggage": ("true", "true"),
+    "proxy_counts": ("true", "true"),
     "redact": ("[key, email]", "key,email"),
     "redactor": ("package.module:function", "package.module:function"),
     "content_part_limit": ("1_000", "1000"),

@@ -158,6 +158,7 @@ WRITTEN: dict[str, Attributes] = {
         "litellm.proxy.model_id": "deployment-7",
         "litellm.proxy.model_group": "fast",
         "litellm.proxy.provider_address": "eu.example.com",
+        "litellm.proxy.response_cost": 0.5,
         "litellm.proxy.key_spend": 4.25,
         "litellm.proxy.key_max_budget": 10.0,
         "litellm.proxy.key_remaining_budget": 5.75,

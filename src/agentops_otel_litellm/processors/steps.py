@@ -117,6 +117,7 @@ def pipeline(settings: Settings, price_unmapped: Callable[[Call], Cost | None], 
     `price_unmapped` computes the cost of a call whose model has no price in LiteLLM. `records_content` is whether
     spans, events or a completion hook record message content. If it is false, the last step drops the content.
     """
+    proxy_counts = (Step(leave_counting_to_proxy),) if settings.proxy_counts else ()
     user_prices = () if settings.prices is None else (Step(create_user_price_processor(read_prices(settings.prices))),)
     return Pipeline(
         Step(create_provider_processor(dict(settings.model_providers)), _WITHOUT_PROVIDER),
@@ -128,6 +129,7 @@ def pipeline(settings: Settings, price_unmapped: Callable[[Call], Cost | None], 
         Step(count_retries, _FAILED),
         Step(set_deployment, _AROUND_CALLS),
         Step(categorise_failure, _FAILED),
+        *proxy_counts,
         Step(drop_unknown_cost, _WITH_DOUBTFUL_COST),
         Step(create_package_price_processor(price_unmapped), _WITHOUT_COST),
         Step(drop_unneeded_estimate if settings.estimate_usage else drop_estimate, _ESTIMATED),
@@ -138,6 +140,21 @@ def pipeline(settings: Settings, price_unmapped: Callable[[Call], Cost | None], 
 def _content_processor(settings: Settings) -> Processor:
     """Return the processor that redacts and shortens content, for the user's settings."""
     return create_content_processor(Redactors(settings), settings.content_limits)
+
+
+# --- gateways ---------------------------------------------------------------------------------------------
+
+
+def leave_counting_to_proxy(call: Call) -> Call:
+    """Drop the tokens and the cost of a call to a LiteLLM proxy, because the proxy's own spans have them.
+
+    A response from the application's own cache is no call to the proxy. Its cost, 0, is kept.
+    """
+    headers = call.response_headers
+    is_of_proxy = call.target.provider == "litellm_proxy" or (headers is not None and headers.call_id is not None)
+    if not is_of_proxy or call.saved is not None or (call.usage is None and call.cost is None):
+        return call
+    return replace(call, usage=None, cost=None)
 
 
 # --- streams ----------------------------------------------------------------------------------------------

@@ -25,6 +25,12 @@ def _count(value: Any) -> int | None:
     return int(known) if known is not None and known >= 0 else None
 
 
+def _price(value: Any) -> float | None:
+    """A price. `None` for 0, which the proxy also states if it has no price for the model."""
+    known = quantity(value)
+    return known if known is not None and known > 0 else None
+
+
 def _host(value: Any) -> str | None:
     url = text(value)
     return None if url is None else host_and_port(url)[0]
@@ -35,6 +41,7 @@ _ROWS: Rows = {
     "x-litellm-model-id": ("model_id", identifier),
     "x-litellm-model-group": ("model_group", model_name),
     "x-litellm-model-api-base": ("provider_address", _host),
+    "x-litellm-response-cost": ("response_cost", _price),
     "x-litellm-key-spend": ("key_spend", quantity),
     "x-litellm-key-max-budget": ("key_max_budget", quantity),
     "x-litellm-attempted-retries": ("attempted_retries", _count),

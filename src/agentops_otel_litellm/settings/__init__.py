@@ -22,6 +22,7 @@ from agentops_otel_litellm.settings.config_file import (
     configuration_file,
 )
 from agentops_otel_litellm.settings.destinations import sends_to_agentops
+from agentops_otel_litellm.settings.gateways import GatewaySettings
 from agentops_otel_litellm.settings.parsing import (
     CAPTURES,
     REDACTED,
@@ -112,19 +113,6 @@ class CallSettings:
         parse=names,
         help="Keys of OpenTelemetry's baggage that are recorded: `session.id`, `user.id` and `gen_ai.conversation.id` "
         "under their own names, others as `litellm.metadata.*`.",
-    )
-    propagate_to: tuple[str, ...] = setting(
-        "AGENTOPS_PROPAGATE_TO",
-        default=(),
-        parse=servers,
-        help="Gateways, other than LiteLLM proxies, whose requests get the trace context (`traceparent`): hosts, or "
-        "the beginnings of URLs, as in `gateway.example.com,http://localhost:8000/v1`.",
-    )
-    propagate_baggage: bool = setting(
-        "AGENTOPS_PROPAGATE_BAGGAGE",
-        default=False,
-        parse=switch,
-        help="Whether LiteLLM proxies and `AGENTOPS_PROPAGATE_TO` also get OpenTelemetry's baggage.",
     )
     inner_calls: str = setting(
         "AGENTOPS_INNER_CALLS",
@@ -334,7 +322,7 @@ class ProcessSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(ProcessSettings, AgentOpsSettings, ContentSettings, CallSettings):
+class Settings(ProcessSettings, AgentOpsSettings, ContentSettings, GatewaySettings, CallSettings):
     """All settings of this package."""
 
     @classmethod
