@@ -9,12 +9,15 @@ from contextlib import ExitStack
 
 import pytest
 
+from support.conformance import Emitted
 from support.launching import PRELUDE, launch
 from support.servers.openai_provider import OpenAIProvider
 from support.servers.otlp_receiver import Attributes, OTLPHandler, OTLPReceiver, ReceivedRequest
 
 CALL = f"{PRELUDE}completion(**chat, metadata={{'tags': ['a'], 'session_id': 'session-1'}})"
 LANGFUSE_KEYS = {"LANGFUSE_PUBLIC_KEY": "pk-lf-canary", "LANGFUSE_SECRET_KEY": "sk-lf-canary"}
+WITHOUT_OPERATION = "Span 'chat gpt-4o' has no operation, but the kind CLIENT"
+"""What the check of all spans finds for Phoenix, which receives OpenInference's attributes in place of `gen_ai.*`."""
 USAGE_NAMES = re.compile(r"gen_ai\.usage\.|langfuse\.|llm\.token_count\.|llm\.cost\.")
 
 
@@ -134,7 +137,9 @@ def test_the_default_is_unchanged(provider: str, backends: list[Backend]) -> Non
     assert not any(re.match(r"langfuse\.|gen_ai\.usage\.cost$", name) for name in default.attributes)
 
 
-def test_a_backend_that_is_down_does_not_delay_the_others(provider: str, backends: list[Backend]) -> None:
+def test_a_backend_that_is_down_does_not_delay_the_others(
+    provider: str, backends: list[Backend], emitted: Emitted
+) -> None:
     langfuse, phoenix = backends[:2]
     langfuse.status = 401
     run(
@@ -146,6 +151,7 @@ def test_a_backend_that_is_down_does_not_delay_the_others(provider: str, backend
     )
     assert phoenix.attributes["openinference.span.kind"] == "LLM"
     assert not any(name.startswith(("langfuse.", "gen_ai.usage.")) for name in phoenix.attributes)
+    assert emitted.take() == [WITHOUT_OPERATION]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +161,7 @@ def test_a_backend_that_is_down_does_not_delay_the_others(provider: str, backend
             {"AGENTOPS_BACKEND": "langfuse,phoenix", "LANGFUSE_PUBLIC_KEY": "pk-lf-canary"},
             (
                 "AGENTOPS_BACKEND names langfuse, but LANGFUSE_SECRET_KEY is not set: nothing is sent to "
-                "Set LANGFUSE_SECRET_KEY, or remove langfuse from AGENTOPS_BACKEND."
+                "Langfuse. Set LANGFUSE_SECRET_KEY, or remove langfuse from AGENTOPS_BACKEND."
             ),
         ),
         (
@@ -191,7 +197,7 @@ def test_a_backend_that_is_down_does_not_delay_the_others(provider: str, backend
     ],
 )
 def test_what_is_missing_is_one_line(
-    provider: str, backends: list[Backend], variables: dict[str, str], line: str
+    provider: str, backends: list[Backend], emitted: Emitted, variables: dict[str, str], line: str
 ) -> None:
     """And the other backends receive the call."""
     phoenix = backends[0]
@@ -200,3 +206,4 @@ def test_what_is_missing_is_one_line(
     assert line in stderr
     is_sent = "phoenix" in variables["AGENTOPS_BACKEND"] and "OTEL_TRACES_EXPORTER" not in variables
     assert len(phoenix.spans) == int(is_sent)
+    assert emitted.take() == [WITHOUT_OPERATION] * is_sent
