@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from support.backends import shell_blocks
 from support.conformance import Emitted
 from support.launching import PRELUDE, launch
 from support.servers.openai_provider import OpenAIProvider
@@ -66,9 +67,13 @@ def run(provider: str, **variables: str) -> str:
 
 
 def test_langfuse_receives_its_attributes_with_its_key(provider: str, backends: list[Backend]) -> None:
-    """And no `gen_ai.usage.*`, because it would count the cost as tokens."""
+    """With the variables of the page. And no `gen_ai.usage.*`, because it would count the cost as tokens."""
     langfuse = backends[0]
-    stderr = run(provider, AGENTOPS_BACKEND="langfuse", LANGFUSE_HOST=langfuse.url, **LANGFUSE_KEYS)
+    (commands,) = shell_blocks("backends.md")
+    variables = dict(re.findall(r"^export (\w+)=(.+)$", commands, re.MULTILINE))
+    assert variables.pop("OTEL_SERVICE_NAME") == "my-agent"
+    stderr = run(provider, LANGFUSE_HOST=langfuse.url, **{**variables, **LANGFUSE_KEYS})
+    assert variables.keys() == {"AGENTOPS_BACKEND", *LANGFUSE_KEYS}
     assert stderr == ""
     assert langfuse.paths == ["/api/public/otel/v1/traces"]
     (request,) = langfuse.requests
