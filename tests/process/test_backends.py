@@ -9,12 +9,16 @@ from contextlib import ExitStack
 
 import pytest
 
+from support.backends import shell_blocks
+from support.conformance import Emitted
 from support.launching import PRELUDE, launch
 from support.servers.openai_provider import OpenAIProvider
 from support.servers.otlp_receiver import Attributes, OTLPHandler, OTLPReceiver, ReceivedRequest
 
 CALL = f"{PRELUDE}completion(**chat, metadata={{'tags': ['a'], 'session_id': 'session-1'}})"
 LANGFUSE_KEYS = {"LANGFUSE_PUBLIC_KEY": "pk-lf-canary", "LANGFUSE_SECRET_KEY": "sk-lf-canary"}
+WITHOUT_OPERATION = "Span 'chat gpt-4o' has no operation, but the kind CLIENT"
+"""What the check of all spans finds for Phoenix, which receives OpenInference's attributes in place of `gen_ai.*`."""
 USAGE_NAMES = re.compile(r"gen_ai\.usage\.|langfuse\.|llm\.token_count\.|llm\.cost\.")
 
 
@@ -63,9 +67,13 @@ def run(provider: str, **variables: str) -> str:
 
 
 def test_langfuse_receives_its_attributes_with_its_key(provider: str, backends: list[Backend]) -> None:
-    """And no `gen_ai.usage.*`, because it would count the cost as tokens."""
+    """With the variables of the page. And no `gen_ai.usage.*`, because it would count the cost as tokens."""
     langfuse = backends[0]
-    stderr = run(provider, AGENTOPS_BACKEND="langfuse", LANGFUSE_HOST=langfuse.url, **LANGFUSE_KEYS)
+    (commands,) = shell_blocks("backends.md")
+    variables = dict(re.findall(r"^export (\w+)=(.+)$", commands, re.MULTILINE))
+    assert variables.pop("OTEL_SERVICE_NAME") == "my-agent"
+    stderr = run(provider, LANGFUSE_HOST=langfuse.url, **{**variables, **LANGFUSE_KEYS})
+    assert variables.keys() == {"AGENTOPS_BACKEND", *LANGFUSE_KEYS}
     assert stderr == ""
     assert langfuse.paths == ["/api/public/otel/v1/traces"]
     (request,) = langfuse.requests
@@ -134,7 +142,9 @@ def test_the_default_is_unchanged(provider: str, backends: list[Backend]) -> Non
     assert not any(re.match(r"langfuse\.|gen_ai\.usage\.cost$", name) for name in default.attributes)
 
 
-def test_a_backend_that_is_down_does_not_delay_the_others(provider: str, backends: list[Backend]) -> None:
+def test_a_backend_that_is_down_does_not_delay_the_others(
+    provider: str, backends: list[Backend], emitted: Emitted
+) -> None:
     langfuse, phoenix = backends[:2]
     langfuse.status = 401
     run(
@@ -146,6 +156,7 @@ def test_a_backend_that_is_down_does_not_delay_the_others(provider: str, backend
     )
     assert phoenix.attributes["openinference.span.kind"] == "LLM"
     assert not any(name.startswith(("langfuse.", "gen_ai.usage.")) for name in phoenix.attributes)
+    assert emitted.take() == [WITHOUT_OPERATION]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +166,7 @@ def test_a_backend_that_is_down_does_not_delay_the_others(provider: str, backend
             {"AGENTOPS_BACKEND": "langfuse,phoenix", "LANGFUSE_PUBLIC_KEY": "pk-lf-canary"},
             (
                 "AGENTOPS_BACKEND names langfuse, but LANGFUSE_SECRET_KEY is not set: nothing is sent to "
-                "Set LANGFUSE_SECRET_KEY, or remove langfuse from AGENTOPS_BACKEND."
+                "Langfuse. Set LANGFUSE_SECRET_KEY, or remove langfuse from AGENTOPS_BACKEND."
             ),
         ),
         (
@@ -191,7 +202,7 @@ def test_a_backend_that_is_down_does_not_delay_the_others(provider: str, backend
     ],
 )
 def test_what_is_missing_is_one_line(
-    provider: str, backends: list[Backend], variables: dict[str, str], line: str
+    provider: str, backends: list[Backend], emitted: Emitted, variables: dict[str, str], line: str
 ) -> None:
     """And the other backends receive the call."""
     phoenix = backends[0]
@@ -200,3 +211,4 @@ def test_what_is_missing_is_one_line(
     assert line in stderr
     is_sent = "phoenix" in variables["AGENTOPS_BACKEND"] and "OTEL_TRACES_EXPORTER" not in variables
     assert len(phoenix.spans) == int(is_sent)
+    assert emitted.take() == [WITHOUT_OPERATION] * is_sent

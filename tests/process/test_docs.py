@@ -41,6 +41,7 @@ BLOCKS = [
 ELSEWHERE = {
     ("README.md", "python examples/quickstart.py"): "test_readme.py",
     ("troubleshooting.md", '"schema"'): "test_troubleshooting.py",
+    ("backends.md", "python agent.py"): "test_backends.py",
     ("collector.md", "python agent.py"): "test_collector.py",
     ("configuration.md", "OTEL_CONFIG_FILE="): "test_config_file.py",
     ("configuration.md", "capture_message_content: SPAN_ONLY"): "test_config_file.py",

@@ -64,8 +64,10 @@ RECORDING = ("google-adk", "lmnr", "strands-agents")
 def framework_that_records_calls(examined: Examined) -> Iterator[Record]:
     """Report frameworks and instrumentations of frameworks that record a call of a model around LiteLLM's."""
     disabled = names(examined.variables.get(DISABLED, ""))
-    text = "records calls of models with their tokens, also if they are made through LiteLLM: sums count them twice"
-    advice = f"To record them once, switch off this package: {DISABLED}={','.join([*disabled, INSTRUMENTATION])}"
+    twice = "records calls of models with their tokens, also if they are made through LiteLLM: sums count them twice"
+    text = "records calls of models with their tokens; the spans of LiteLLM's calls below are INTERNAL, without tokens"
+    off = f"{DISABLED}={','.join([*disabled, INSTRUMENTATION])}"
+    advice = f"For one span a call, set AGENTOPS_INNER_CALLS=none, or switch off this package: {off}"
     for found in entry_points(group="opentelemetry_instrumentor"):
         name = next((name for module, name in FRAMEWORKS.items() if found.value.startswith(module)), None)
         if name is not None and not {found.name, "*"}.intersection(disabled):
@@ -73,7 +75,8 @@ def framework_that_records_calls(examined: Examined) -> Iterator[Record]:
             yield notice(f"OpenInference for {name}", text, advice + other)
     for name in RECORDING:
         if installed_version(name) is not None:
-            yield notice(name, text, advice)
+            only = f"To record them once, switch off this package: {off}"
+            yield notice(name, twice, only) if name == "lmnr" else notice(name, text, advice)
 
 
 def vocabulary_without_agentops(examined: Examined) -> Iterator[Record]:
