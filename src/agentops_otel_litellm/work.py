@@ -89,9 +89,9 @@ class Work:
     failure: Failure | None = None
     check: Check | None = None
     guardrail: Guardrail | None = None
-    cachelookup: CacheLookup | None = None
+    cache_lookup: CacheLookup | None = None
     prompt: Prompt | None = None
-    tooluse: ToolUse | None = None
+    tool_use: ToolUse | None = None
 
 
 @record

@@ -80,7 +80,7 @@ def test_each_vocabulary(vocabulary: str, expected: dict[str, object]) -> None:
         name="execute_tool add",
         operation="execute_tool",
         started_at=1,
-        tooluse=ToolUse(name="add", is_error=False),
+        tool_use=ToolUse(name="add", is_error=False),
     )
     assert work_vocabulary([VOCABULARIES[vocabulary]]).attributes(work) == expected
 
@@ -99,11 +99,11 @@ def test_the_page_has_each_attribute() -> None:
 def test_exceptions_without_weak_references_or_hash() -> None:
     """They are not marked, and reading another exception does not fail."""
 
-    class Unhashable(Exception):
+    class UnhashableError(Exception):
         __hash__ = None  # type: ignore[assignment]
 
     marked = proxy_error(KINDS.auth_error, 400)
-    for error in (ValueError(), Unhashable(), marked):
+    for error in (ValueError(), UnhashableError(), marked):
         interventions.mark_intervention(error)
     assert interventions.added_names(marked) == (interventions.INTERVENTION,)
-    assert interventions.added_names(ValueError()) == interventions.added_names(Unhashable()) == ()
+    assert interventions.added_names(ValueError()) == interventions.added_names(UnhashableError()) == ()

@@ -22,7 +22,7 @@ def _start_cache_lookup(_arguments: Arguments) -> Work | None:
 
 
 def _end_cache_lookup(work: Work, result: object, error: BaseException | None) -> Work:
-    return work if error is not None else replace(work, cachelookup=CacheLookup(hit=result is not None))
+    return work if error is not None else replace(work, cache_lookup=CacheLookup(hit=result is not None))
 
 
 trace_cache_lookup = traced_work("recording a cache look-up", _start_cache_lookup, _end_cache_lookup)

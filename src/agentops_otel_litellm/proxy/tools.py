@@ -23,14 +23,14 @@ _TOOL_ERROR = "tool_error"
 def _start_list(arguments: Arguments) -> Work:
     """A request for the tools of one MCP server."""
     facts = ToolUse(method=_LIST, server=text(field(arguments.get("server"), "name")))
-    return Work(kind="mcp", name=_LIST, is_client=True, tooluse=facts, started_at=time_ns())
+    return Work(kind="mcp", name=_LIST, is_client=True, tool_use=facts, started_at=time_ns())
 
 
 def _end_list(work: Work, result: object, error: BaseException | None) -> Work:
     tools: Any = field(result, "tools") if not isinstance(result, Sized) else result
-    if error is not None or not isinstance(tools, Sized) or work.tooluse is None:
+    if error is not None or not isinstance(tools, Sized) or work.tool_use is None:
         return work
-    return replace(work, tooluse=replace(work.tooluse, count=len(tools)))
+    return replace(work, tool_use=replace(work.tool_use, count=len(tools)))
 
 
 def _start_call(arguments: Arguments) -> Work:
@@ -42,7 +42,7 @@ def _start_call(arguments: Arguments) -> Work:
         kind="mcp",
         name=_CALL if name is None else f"{_CALL} {name}",
         is_client=True,
-        tooluse=facts,
+        tool_use=facts,
         started_at=time_ns(),
     )
 
@@ -53,7 +53,9 @@ def _start_execution(arguments: Arguments) -> Work | None:
     if name is None:
         return None
     facts = ToolUse(name=name, server=text(arguments.get("server_name")))
-    return Work(kind="tool", name=f"execute_tool {name}", operation="execute_tool", tooluse=facts, started_at=time_ns())
+    return Work(
+        kind="tool", name=f"execute_tool {name}", operation="execute_tool", tool_use=facts, started_at=time_ns()
+    )
 
 
 def _end_call(work: Work, result: object, error: BaseException | None) -> Work:
@@ -62,10 +64,10 @@ def _end_call(work: Work, result: object, error: BaseException | None) -> Work:
     """
     failed: Any = field(result, "isError")
     failed = field(result, "is_error") if failed is None else failed
-    if error is not None or not isinstance(failed, bool) or work.tooluse is None:
+    if error is not None or not isinstance(failed, bool) or work.tool_use is None:
         return work
     failure = Failure(type=_TOOL_ERROR, ancestry=(), message="The tool has returned an error.") if failed else None
-    return replace(work, failure=failure, tooluse=replace(work.tooluse, is_error=failed))
+    return replace(work, failure=failure, tool_use=replace(work.tool_use, is_error=failed))
 
 
 trace_list = traced_work("recording a list of MCP tools", _start_list, _end_list)
