@@ -1,4 +1,4 @@
-"""MCP servers that LiteLLM asks, and tools that it executes, in the proxy and without it.
+"""Requests to MCP servers, and tools that LiteLLM executes, in the proxy and without it.
 
 A tool that LiteLLM executes is a span `execute_tool {name}`, which includes the proxy's own checks. Within it, the
 request to the MCP server is a span `tools/call {name}`. A list of tools is a span `tools/list`.

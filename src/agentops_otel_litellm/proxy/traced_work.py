@@ -43,7 +43,7 @@ Arguments = Mapping[str, object]
 Start = Callable[[Arguments], "Work | None"]
 """Reads the work that starts. It returns `None` if there is nothing to record."""
 End = Callable[[Work, object, "BaseException | None"], Work]
-"""Reads the outcome of the work: its result, or its exception. It returns the work with what it has read."""
+"""Reads the outcome of the work: its result, or its exception. It returns the work with the facts that it has read."""
 Subject = Callable[[Arguments], object]
 
 _WORK = create_key("agentops_otel_litellm.work")
