@@ -16,17 +16,15 @@ from collections.abc import Sequence
 from dataclasses import fields
 from shutil import get_terminal_size
 from textwrap import fill
-from typing import TYPE_CHECKING
 
 from agentops_otel_litellm.sdk.defaults import DEFAULTS
-from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.settings import AgentOpsSettings, CallSettings, ContentSettings, ProcessSettings, Settings
+from agentops_otel_litellm.settings.gateways import GatewaySettings
 from agentops_otel_litellm.settings.parsing import format_value
 from agentops_otel_litellm.settings.sdk_variables import drop_unusable_variables, replace_unusable_variables
 from agentops_otel_litellm.version import __version__
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
+SettingsGroup = CallSettings | GatewaySettings | ContentSettings | AgentOpsSettings | ProcessSettings
 INTERRUPTED = 130
 """The exit code that shells use for an interrupted command."""
 
@@ -116,7 +114,7 @@ def settings_text(width: int | None = None) -> str:
     return "\n\n".join(blocks)
 
 
-def rows_of(group: type[DataclassInstance]) -> list[str]:
+def rows_of(group: type[SettingsGroup]) -> list[str]:
     """A row of the table for each setting of a group of settings, such as `CallSettings`."""
     from agentops_otel_litellm.semconv import VOCABULARIES
 

@@ -20,7 +20,13 @@ from support.recorder import Recorder
 
 
 def test_public_names_of_the_package() -> None:
-    records = {each.name for each in fields(Call)} - {"name", "operation", "trace_cost", "answered_by_another"}
+    records = {each.name for each in fields(Call)} - {
+        "name",
+        "operation",
+        "trace_cost",
+        "answered_by_another",
+        "is_inner",
+    }
     names = {name.lower() for name in agentops_otel_litellm.__all__}
     assert names == {
         *(

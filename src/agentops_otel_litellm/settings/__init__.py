@@ -382,9 +382,7 @@ _FORMS = {
 
 
 def parse_setting(declared: Field[object], text: str, option: Option | None = None) -> object:
-    """Parse the value of a variable, or of an option in a configuration file. Raises a ValueError, whose text describes
-    the accepted values.
-    """
+    """Parse the value of a variable, or of an option in a file. Raises a ValueError that describes accepted values."""
     parse = declared.metadata["parse"]
     form = "value" if option is None else option.form
     if (
