@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import requests
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -17,14 +16,14 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.util.re import parse_env_headers
 
+from agentops_otel_litellm.exporters.agentops_copies import SpanCopy
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.semconv import VOCABULARIES, choose_vocabularies
+from agentops_otel_litellm.semconv.convention import Several, Vocabulary
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.settings.backends import BACKENDS, Fault, Target, target_of
 from agentops_otel_litellm.settings.destinations import backends_in_use
 from agentops_otel_litellm.version import SCOPE
-
-if TYPE_CHECKING:
-    from agentops_otel_litellm.semconv.convention import Vocabulary
 
 logger = logging.getLogger(__name__)
 
@@ -132,8 +131,6 @@ class LeftOut:
         if span.instrumentation_scope is None or span.instrumentation_scope.name != SCOPE:
             return span
         with guard("copying a span for a backend"):
-            from agentops_otel_litellm.exporters.agentops_copies import SpanCopy
-
             kept = {
                 name: value
                 for name, value in (span.attributes or {}).items()
@@ -148,9 +145,6 @@ def attributes_left_out(conventions: Sequence[str]) -> LeftOut:
 
     Nothing is left out if the user has chosen the conventions with `AGENTOPS_SEMCONV`.
     """
-    from agentops_otel_litellm.semconv import VOCABULARIES, choose_vocabularies
-    from agentops_otel_litellm.semconv.convention import Several, Vocabulary
-
     settings = Settings.from_environment()
     if settings.semconv is not None:
         return LeftOut(frozenset(), ())
