@@ -93,11 +93,19 @@ MAPPERS: Mapping[str, Mapper] = {
         conventions=BACKENDS["signoz"].conventions,
     ),
     "PostHog": Mapper(
-        source="PostHog/posthog nodejs/src/ingestion/ai/otel/attribute-mapping.ts 0e8fbe2cba",
-        reads={"model": _MODEL, **_TOKENS},
+        source="PostHog/posthog nodejs/src/ingestion/ai/{otel/attribute-mapping,costs/index}.ts 0e8fbe2cba 116aadbfe2",
+        reads={
+            "model": _MODEL,
+            **_TOKENS,
+            "cache writes": ("$ai_cache_creation_input_tokens",),
+            "cost": ("$ai_total_cost_usd",),
+            "session": ("$ai_session_id",),
+            "user": ("posthog.distinct_id",),
+            "first token": ("$ai_time_to_first_token",),
+        },
         conventions=BACKENDS["posthog"].conventions,
     ),
-    "Laminar (`gen_ai,gen_ai_older,llm`)": Mapper(
+    "Laminar (`gen_ai,gen_ai_older,laminar,llm`)": Mapper(
         source="lmnr-ai/lmnr app-server/src/traces/{span_attributes,spans}.rs 39a1e595b",
         reads={
             "model": _MODEL,
@@ -108,9 +116,9 @@ MAPPERS: Mapping[str, Mapper] = {
             "user": ("lmnr.association.properties.user_id",),
             "tags": ("lmnr.association.properties.tags",),
         },
-        conventions=_OLDER,
+        conventions=(*_OLDER, "laminar"),
     ),
-    "LangWatch (`gen_ai,gen_ai_older,llm`)": Mapper(
+    "LangWatch (`gen_ai,gen_ai_older,langwatch,llm`)": Mapper(
         source="langwatch/langwatch platform/app/src/server/app-layer/traces/** 6ce6cbb33f",
         reads={
             "model": _MODEL,
@@ -122,7 +130,7 @@ MAPPERS: Mapping[str, Mapper] = {
             "tags": ("langwatch.labels", "langwatch.tags"),
             "first token": ("gen_ai.response.time_to_first_chunk",),
         },
-        conventions=_OLDER,
+        conventions=(*_OLDER, "langwatch"),
     ),
 }
 

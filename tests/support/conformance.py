@@ -91,7 +91,7 @@ FOREIGN_NAMESPACES = (
     "tag.",
     "app.",
     "acme.",
-    "langfuse.",
+    *("langfuse.", "langwatch.", "lmnr.", "posthog.", "$ai_"),
 )
 REFERENCES = frozenset(
     f"gen_ai.{name}_ref" for name in ("input.messages", "output.messages", "system_instructions", "tool.definitions")

@@ -36,7 +36,7 @@ lower ones. Imports in functions count, and so do imports for type checkers.
 """
 SAME_SUBJECT = frozenset({"agentops"})
 """Names of files that several packages have, because the subject is the same in all of them."""
-MAX_FILES = 121
+MAX_FILES = 122
 MAX_FILE_LINES = 450
 MAX_FUNCTION_LINES = 60
 

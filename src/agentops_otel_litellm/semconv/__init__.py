@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 
 from agentops_otel_litellm.semconv.agentops import AGENTOPS, AGENTOPS_WITHOUT_CONTENT
+from agentops_otel_litellm.semconv.backend_names import LAMINAR, LANGWATCH, POSTHOG
 from agentops_otel_litellm.semconv.convention import Vocabulary
 from agentops_otel_litellm.semconv.gen_ai import GEN_AI, GEN_AI_OLDER
 from agentops_otel_litellm.semconv.langfuse import LANGFUSE
@@ -34,6 +35,9 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "agentops": AGENTOPS,
     "langfuse": LANGFUSE,
     "gen_ai_older": GEN_AI_OLDER,
+    "posthog": POSTHOG,
+    "laminar": LAMINAR,
+    "langwatch": LANGWATCH,
 }
 ENTRY_POINTS = "agentops_otel_litellm_vocabulary"
 """The entry point group in which other packages register their vocabularies."""

@@ -120,10 +120,7 @@ BACKENDS: Mapping[str, Backend] = {
         path="/i/v0/ai/otel",
         headers={"Authorization": "Bearer {POSTHOG_API_KEY}"},
         required=("POSTHOG_API_KEY",),
-        lost=(
-            "LiteLLM's cost: PostHog calculates its own from the tokens",
-            "the session and the time to the first token, which are only properties of an event there",
-        ),
+        conventions=("gen_ai", "posthog", "llm"),
     ),
     "honeycomb": Backend(
         title="Honeycomb",
