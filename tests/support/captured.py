@@ -9,11 +9,11 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from opentelemetry._logs import SeverityNumber
 
-from agentops_otel_litellm.semconv import VOCABULARIES
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.telemetry import Telemetry
 from support.conventions import SCHEMAS
 from support.recorder import Recorder
+from support.vocabularies import GENERAL
 
 CONTENT = {
     "gen_ai.system_instructions",
@@ -29,7 +29,7 @@ Capture = Callable[..., Recorder]
 def capturing_telemetry(recorder: Recorder, mode: str, **environment: str) -> Telemetry:
     """Telemetry with content capture, in all vocabularies."""
     settings = Settings.from_environment({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": mode, **environment})
-    return Telemetry(list(VOCABULARIES.values()), settings=settings, **recorder.providers)
+    return Telemetry(GENERAL, settings=settings, **recorder.providers)
 
 
 def captured_content(recorder: Recorder) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from agentops_otel_litellm import LiteLLMInstrumentor
 from agentops_otel_litellm.patching.traced_functions import TRACING, Tracing
-from agentops_otel_litellm.semconv import VOCABULARIES
 from agentops_otel_litellm.telemetry import Telemetry
 from support.recorder import Recorder
 from support.traced_operations import TracedOperations
+from support.vocabularies import GENERAL
 
 TRACED_OPERATIONS = TracedOperations()
 RECORDER = Recorder(span_processors=[TRACED_OPERATIONS])
@@ -22,7 +22,7 @@ Trace = Callable[[object], Any]
 
 def traced_by(telemetry: Recorder, function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of a test's own, traced as LiteLLM's are."""
-    return Tracing(Telemetry(list(VOCABULARIES.values()), **telemetry.providers)).trace(function)
+    return Tracing(Telemetry(GENERAL, **telemetry.providers)).trace(function)
 
 
 Reinstrument = Callable[[Recorder], AbstractContextManager[Recorder]]

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from agentops_otel_litellm.call import Call, Target, Timing
 from agentops_otel_litellm.readers import chat, text_and_embeddings
-from agentops_otel_litellm.semconv import VOCABULARIES
 from agentops_otel_litellm.semconv.convention import Vocabulary
+from support.vocabularies import GENERAL
 
 NO_DEADLINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-MERGED = Vocabulary.merged(tuple(VOCABULARIES.values()))
+MERGED = Vocabulary.merged(GENERAL)
 
 
 # The names that readers look for.

@@ -35,6 +35,7 @@ from support.broken_parts import raise_broken
 from support.logged_warnings import LoggedWarnings
 from support.recorder import Recorder
 from support.servers.openai_provider import OpenAIProvider
+from support.vocabularies import GENERAL
 
 
 def whole_call() -> Call:
@@ -63,7 +64,7 @@ def whole_call() -> Call:
 
 def telemetry_to(recorder: Recorder, metric_rows: Sequence[Metric] = METRICS) -> telemetry.Telemetry:
     return telemetry.Telemetry(
-        list(VOCABULARIES.values()),
+        GENERAL,
         metrics=metric_rows,
         tracer_provider=recorder.tracer_provider,
         meter_provider=recorder.meter_provider,

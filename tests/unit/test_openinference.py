@@ -16,11 +16,12 @@ from opentelemetry.util.types import AttributeValue
 from agentops_otel_litellm.call import Call, Request, Target, Timing
 from agentops_otel_litellm.operations import Kind
 from agentops_otel_litellm.records import Content, Document, Message, Part, Tool
-from agentops_otel_litellm.semconv import VOCABULARIES, openinference
+from agentops_otel_litellm.semconv import openinference
 from agentops_otel_litellm.semconv.convention import Attributes, Vocabulary
 from agentops_otel_litellm.semconv.openinference import OPENINFERENCE, provider_name
 from support.conversations import indices, is_openinference_name
 from support.example_call import CALL
+from support.vocabularies import GENERAL
 
 TOKENS = {
     "llm.token_count.prompt": 20,
@@ -413,7 +414,7 @@ def test_a_single_embedded_text_is_a_plain_text_value() -> None:
 
 def test_llm_provider_of_merged_vocabularies() -> None:
     """OpenInference's name of the provider if OpenInference defines it for the operation, else LiteLLM's."""
-    merged = Vocabulary.merged(list(VOCABULARIES.values()))
+    merged = Vocabulary.merged(GENERAL)
     target = Target(provider="vertex_ai", model="gemini-2.5-flash")
     attributes = {
         name: merged.attributes(Call(name=name, target=target, timing=Timing(started_at=1)))
@@ -427,5 +428,5 @@ def test_llm_provider_of_merged_vocabularies() -> None:
 
 def test_no_name_is_a_prefix_of_another() -> None:
     """Phoenix makes a tree of all names, in which a name with a value and children would lose one of them."""
-    written = set(Vocabulary.merged(list(VOCABULARIES.values())).attributes(CALL))
+    written = set(Vocabulary.merged(GENERAL).attributes(CALL))
     assert [name for name in written if any(other.startswith(f"{name}.") for other in written)] == []
