@@ -104,9 +104,7 @@ class Invocation:
     """The route of which this call is an attempt. `_route_attempt` is the attempt."""
     _route_attempt: RunningAttempt | None = None
     unsettled: Callable[[str | None, float | None], None] | None = None
-    """In a route whose last attempt has failed: ends the span of that attempt. The arguments are those of
-    `settle_attempt`.
-    """
+    """In a route whose last attempt has failed: ends the span of that attempt, with the arguments of `settle_attempt`."""
 
     _is_finished = False  # whether ending the span has begun
 
@@ -232,10 +230,14 @@ class Invocation:
             return
         # If a coroutine is collected, this runs in a different context, which must not change.
         if get_current().get(CURRENT) is self:
-            if token is None:  # a signal handler raised an exception before the token was stored
-                self._restore_outer_context()
-            else:
-                detach(token)
+            is_restored = False
+            try:
+                if token is not None:
+                    detach(token)
+                    is_restored = True
+            finally:
+                if not is_restored:  # a signal handler raised an exception before the token was stored or used
+                    self._restore_outer_context()
         if self.chunks is not None and isinstance(error, StopIteration | StopAsyncIteration):
             self._end("completed")
         else:
@@ -246,7 +248,7 @@ class Invocation:
         return span is self._span
 
     def has_span_id_of(self, span: Span) -> bool:
-        """Whether `span` has the ids of this call's span. Callbacks run in a non-recording span with the same ids."""
+        """Whether `span` has the ids of this call's span, as the non-recording span in which callbacks run."""
         return span is self._span or span.get_span_context() == self._span.get_span_context()
 
     def settle_attempt(self, model_id: str | None = None, cooldown_time: float | None = None) -> None:
@@ -371,9 +373,7 @@ class Invocation:
                 nested_responses_of(enclosing).add_nested_result(result)
 
     def _end(self, outcome: StreamOutcome, *, result: object = None, error: BaseException | None = None) -> None:
-        """End the call, unless it has ended. If the garbage collector closes its coroutine, the background thread does
-        this.
-        """
+        """End the call, unless it has ended; on the background thread if the garbage collector closes its coroutine."""
         duration = perf_counter() - self.started
         is_collected = isinstance(error, GeneratorExit)
         try:
