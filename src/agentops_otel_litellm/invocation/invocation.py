@@ -104,7 +104,7 @@ class Invocation:
     """The route of which this call is an attempt. `_route_attempt` is the attempt."""
     _route_attempt: RunningAttempt | None = None
     unsettled: Callable[[str | None, float | None], None] | None = None
-    """In a route whose last attempt has failed: ends that attempt's span. Its arguments are those of `settle_attempt`."""
+    """In a route whose last attempt has failed: ends that attempt's span. The arguments are as in `settle_attempt`."""
 
     _is_finished = False  # whether ending the span has begun
 
