@@ -38,7 +38,7 @@ def test_a_vocabulary_is_one_line(
     from agentops_otel_litellm.__main__ import main
 
     main(["settings"])
-    assert ": `gen_ai`, `openinference`, `llm`, `agentops`, `mine`," in capsys.readouterr().out
+    assert "`langwatch`, `mine`," in capsys.readouterr().out
 
 
 def test_reading_them_loads_no_vocabulary() -> None:

@@ -291,8 +291,9 @@ def _is_read_back(name: str, trace_id: str) -> bool | None:
     """Whether a backend of AGENTOPS_BACKEND returns the span of a trace within `READ_SECONDS`. `None` if the table of
     backends has no path for that.
     """
-    backend, target = BACKENDS[name], target_of(name, os.environ)
-    if not backend.read_back or not isinstance(target, Target):
+    backend = BACKENDS[name]
+    target = target_of(name, os.environ) if backend.read_back else None
+    if not isinstance(target, Target):
         return None
     url = target.url.removesuffix(backend.path) + backend.read_back.replace("{trace}", trace_id)
     end = monotonic() + READ_SECONDS
