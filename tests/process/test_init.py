@@ -312,7 +312,8 @@ def test_after_the_launcher(backend: OTLPReceiver) -> None:
 
 NONSENSE = (
     "OTEL_TRACES_EXPORTER names 'nonsense', which no installed package provides. This exporter is left out. "
-    f"Name one of: agentops, agentops_backends, agentops_console, console, otlp, {'otlp_proto_grpc, ' * HAS_GRPC}otlp_proto_http, none."
+    "Name one of: agentops, agentops_backends, agentops_console, console, otlp, "
+    f"{'otlp_proto_grpc, ' * HAS_GRPC}otlp_proto_http, none."
 )
 # What the user has set → what the program prints, what is told, and the spans that are sent.
 SWITCHES: dict[tuple[str, str], tuple[str, list[str], list[str]]] = {

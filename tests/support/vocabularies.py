@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from agentops_otel_litellm.semconv import VOCABULARIES
 
-GENERAL = [VOCABULARIES[name] for name in ("gen_ai", "openinference", "llm", "agentops")]
+GENERAL_NAMES = ("gen_ai", "openinference", "llm", "agentops")
+GENERAL = [VOCABULARIES[name] for name in GENERAL_NAMES]
 """Those that are not for a single backend. The others replace some of their attributes."""

@@ -13,7 +13,6 @@ from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import Status, StatusCode
 
-from agentops_otel_litellm.semconv import VOCABULARIES
 from support.agentops_calls import (
     DEFAULT_VOCABULARIES,
     TOKEN_COUNTS,
@@ -34,6 +33,7 @@ from support.servers.agentops_reader import DisplayedSpan, displayed_span, displ
 from support.servers.openai_provider import OpenAIProvider, Script
 from support.servers.otlp_receiver import OTLPReceiver
 from support.servers.wire import Reply, WireProvider
+from support.vocabularies import GENERAL_NAMES
 from support.wire_formats import respond_everywhere
 
 NOTHING = dict.fromkeys(TOKEN_COUNTS, 0)
@@ -325,8 +325,8 @@ def test_a_batch_is_counted_once(agentops: AgentOps, provider: OpenAIProvider) -
         pytest.param(DEFAULT_VOCABULARIES, 100, 4, id="little room"),
         pytest.param(DEFAULT_VOCABULARIES, None, 10, id="the usual room"),
         pytest.param(DEFAULT_VOCABULARIES, 1000, 150, id="much room"),
-        pytest.param(tuple(VOCABULARIES), None, 3, id="room that is shared"),
-        pytest.param(tuple(VOCABULARIES), 1000, 80, id="much room that is shared"),
+        pytest.param(GENERAL_NAMES, None, 3, id="room that is shared"),
+        pytest.param(GENERAL_NAMES, 1000, 80, id="much room that is shared"),
     ],
 )
 def test_a_long_conversation_is_shown_as_far_as_it_fits(  # noqa: PLR0913, PLR0917 - a table's columns
@@ -381,7 +381,7 @@ class Failing(SpanProcessor):
         (("gen_ai", "llm"), [], "UNSET"),
         (("gen_ai", "llm", "openinference"), [], "UNSET"),
         (("gen_ai", "agentops"), [], "OK"),
-        (tuple(VOCABULARIES), [], "OK"),
+        (GENERAL_NAMES, [], "OK"),
         (("gen_ai", "agentops"), [Failing()], "ERROR"),
     ],
 )
