@@ -7,10 +7,10 @@ from agentops_otel_litellm.records import record
 
 @record
 class ResponseHeaders:
-    """What the headers of a provider's response state, and those that a LiteLLM proxy adds."""
+    """The facts in the headers of a provider's response, and in the headers that a LiteLLM proxy adds."""
 
     request_id: str | None = None
-    """The provider's id of the request. `Failure.request_id` has that of a failed call."""
+    """The provider's id of a successful request. For a failed call, it is `Failure.request_id`."""
     call_id: str | None = None
     """The proxy's id of its own call. This and the fields below are known only of calls to a LiteLLM proxy."""
     model_id: str | None = None

@@ -30,13 +30,13 @@ class Guardrail:
 
     name: str | None = None
     mode: str | None = None
-    """When it runs: `pre_call`, `during_call`, `post_call` or another of LiteLLM's modes."""
+    """When it runs: `pre_call`, `during_call`, `post_call` or a further mode of LiteLLM."""
     provider: str | None = None
     """The service or library of the guardrail."""
     verdict: str | None = None
     """LiteLLM's status: `success`, `guardrail_intervened` or `guardrail_failed_to_respond`."""
     action: str | None = None
-    """What was enforced, such as `allow`, `mask` or `deny`, if LiteLLM's record has it."""
+    """The enforced action, such as `allow`, `mask` or `deny`, if LiteLLM's record has it."""
 
 
 @record
@@ -81,7 +81,7 @@ class Work:
     operation: str | None = None
     """The operation's name in OpenTelemetry's conventions, if they have one for this kind."""
     is_client: bool | None = None
-    """Whether the work is a request to another server."""
+    """Whether the work is a request to a different server."""
     started_at: int
     """Nanoseconds since the epoch."""
     ended_at: int | None = None

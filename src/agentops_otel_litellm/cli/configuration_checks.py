@@ -174,13 +174,13 @@ def _describe_backend(name: str, examined: Examined) -> str | None:
 
 
 def _check_backends(examined: Examined) -> Iterator[Record]:
-    """Report what each backend of AGENTOPS_BACKEND shows, and what it does not show."""
+    """Report the conventions that each backend of AGENTOPS_BACKEND receives, and the facts that it does not display."""
     for name in _backends(examined):
         backend = BACKENDS[name]
         if isinstance(target_of(name, examined.environment), DeliveryTarget):
-            shown = f"{backend.title} receives the conventions {', '.join(backend.conventions)}"
+            text = f"{backend.title} receives the conventions {', '.join(backend.conventions)}"
             lost = f"; it does not show {'; '.join(backend.lost)}" if backend.lost else ""
-            yield ok(f"backend {name}", f"{shown}{lost}")
+            yield ok(f"backend {name}", f"{text}{lost}")
 
 
 def _check_service_name(examined: Examined) -> Iterator[Record]:

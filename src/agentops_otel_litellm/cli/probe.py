@@ -46,7 +46,7 @@ NOT_SAMPLED = "not sampled"
 SPAN = "agentops-otel-litellm doctor"
 FLUSH_MILLIS = 20_000
 READ_SECONDS = 5.0
-"""Maximum seconds for which a backend is asked for a span that it has accepted."""
+"""Maximum seconds for reading back a span that a backend has accepted."""
 GRPC_STATUS = re.compile(r"StatusCode\.([A-Z_]+)")
 ROOT_ERRORS = (
     *("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "ProxyError"),
@@ -131,7 +131,7 @@ class Attempt:
     error: str = ""
     """The class of the last network error, or a gRPC status."""
     is_read_back: bool | None = None
-    """Whether the backend returns the span that it has accepted; `None` if it cannot be asked."""
+    """Whether the backend returns the span that it has accepted; `None` if the span cannot be read back."""
     log_lines: list[str] = field(default_factory=list)
     """Warnings that this package logged during the export. Warnings of other packages are not kept, because they may
     quote the response of a server.

@@ -98,8 +98,8 @@ class ConventionsExporter(SpanExporter):
 
 
 class _OnlyOwnHeaders(requests.auth.AuthBase):
-    """Sets the headers of a backend, and removes those in OTEL_EXPORTER_OTLP_HEADERS, which are another backend's
-    keys.
+    """Sets the headers of a backend, and removes those in OTEL_EXPORTER_OTLP_HEADERS, which are the keys
+    of a different backend.
     """
 
     def __init__(self, headers: Mapping[str, str]) -> None:

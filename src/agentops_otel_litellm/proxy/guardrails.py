@@ -179,7 +179,7 @@ trace_after_deployment = trace_deployment_hook("post_call")
 
 def record_deployment_run(record: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap the method with which LiteLLM notes that it has run a guardrail inside a call. The run gets a span, unless a
-    method with LiteLLM's decorator had one.
+    method with LiteLLM's decorator has created one.
     """
 
     @wraps(record)

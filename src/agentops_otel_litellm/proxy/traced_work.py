@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from agentops_otel_litellm.telemetry import Telemetry
 
 Arguments = Mapping[str, object]
-"""The arguments of LiteLLM's function by the names of its parameters. Those that were not passed are absent."""
+"""The arguments of LiteLLM's function by the names of its parameters, without those that were not passed."""
 Start = Callable[[Arguments], "Work | None"]
 """Reads the work that starts. It returns `None` if there is nothing to record."""
 End = Callable[[Work, object, "BaseException | None"], Work]

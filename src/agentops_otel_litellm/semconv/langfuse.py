@@ -26,7 +26,7 @@ _INCOMPLETE = {"closed", "abandoned", "cancelled"}
 
 
 def _less(whole: float, *parts: float | None) -> float:
-    """What is left of a sum without the known ones of its parts, at least 0."""
+    """A sum minus those of its parts that are known, at least 0."""
     return max(whole - sum(part for part in parts if part is not None), 0)
 
 

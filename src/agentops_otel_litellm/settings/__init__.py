@@ -118,7 +118,7 @@ class CallSettings:
         "AGENTOPS_INNER_CALLS",
         default="internal",
         parse=inner_calls,
-        help="How a call is recorded if a span around it represents the same call, such as that of a framework's "
+        help="How a call is recorded if a span around it represents the same call, such as the span of a framework's "
         "instrumentation: `internal` (a span of the kind INTERNAL, without tokens) or `none` (no span).",
     )
     litellm_builtin: bool = setting(

@@ -1,4 +1,4 @@
-"""The backends that `AGENTOPS_BACKEND` names: one row for each, with what its documentation says about OTLP.
+"""The backends that `AGENTOPS_BACKEND` names: one row for each, from its documentation about OTLP.
 
 The launcher imports this module before the application starts, so it imports neither the SDK nor conventions.
 """
