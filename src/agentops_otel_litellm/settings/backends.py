@@ -93,7 +93,7 @@ BACKENDS: Mapping[str, Backend] = {
         headers={"dd-api-key": "{DD_API_KEY}", "dd-otlp-source": "llmobs"},
         required=("DD_API_KEY",),
         defaults={"DD_SITE": "datadoghq.com"},
-        lost=("LiteLLM's cost: Datadog calculates its own from the tokens",),
+        lost=("perhaps LiteLLM's cost: Datadog does not publish how it reads spans",),
     ),
     "langsmith": Backend(
         title="LangSmith",
@@ -102,7 +102,7 @@ BACKENDS: Mapping[str, Backend] = {
         path="/otel/v1/traces",
         headers={"x-api-key": "{LANGSMITH_API_KEY}", "Langsmith-Project": "{LANGSMITH_PROJECT}"},
         required=("LANGSMITH_API_KEY",),
-        lost=("LiteLLM's cost: LangSmith calculates its own from the tokens",),
+        lost=("perhaps LiteLLM's cost: LangSmith does not publish how it reads spans",),
     ),
     "braintrust": Backend(
         title="Braintrust",
@@ -111,7 +111,7 @@ BACKENDS: Mapping[str, Backend] = {
         path="/otel/v1/traces",
         headers={"Authorization": "Bearer {BRAINTRUST_API_KEY}", "x-bt-parent": "{BRAINTRUST_PARENT}"},
         required=("BRAINTRUST_API_KEY", "BRAINTRUST_PARENT"),
-        lost=("LiteLLM's cost: Braintrust calculates its own from the tokens",),
+        lost=("perhaps LiteLLM's cost: Braintrust does not publish how it reads spans",),
     ),
     "posthog": Backend(
         title="PostHog",
