@@ -281,7 +281,10 @@ def test_a_call_that_an_outer_span_represents_has_no_tokens(  # noqa: PLR0913 - 
 ) -> None:
     """Its span is INTERNAL, and has the attempts and the cost. The standard metrics are the outer instrumentation's."""
     tracer = telemetry.tracer_provider.get_tracer("framework.tracing")
-    with caplog.at_level("INFO"), tracer.start_as_current_span("outer", attributes=attributes):
+    with (
+        caplog.at_level("INFO", logger=other_instrumentations.logger.name),
+        tracer.start_as_current_span("outer", attributes=attributes),
+    ):
         for _ in range(2):
             app.ask("completion")
     spans = [span for span in telemetry.spans() if span.name != "outer"]
@@ -335,7 +338,8 @@ def test_a_setting_leaves_inner_calls_out(app: App, telemetry: Recorder, monkeyp
         with tracer.start_as_current_span("outer", attributes={"gen_ai.operation.name": "chat"}):
             app.run(call_and_wait_for_logging(app))
         assert [span.name for span in telemetry.spans()] == ["outer"]
-        assert measured_names(telemetry) == set()
+        # The gauge of open streams is one of the process: it is exported once any test has read a stream.
+        assert measured_names(telemetry) <= {"litellm.client.active_streams"}
         app.ask("completion")
         assert [span.name for span in telemetry.spans()] == ["outer", "chat gpt-4o"]
     finally:
@@ -349,7 +353,9 @@ def test_the_line_names_the_variable_that_switches_an_instrumentation_off(
     """The tracer of an instrumentation has the name of the module of its entry point."""
     (ours,) = (each for each in entry_points(group="opentelemetry_instrumentor") if each.name == "agentops_litellm")
     tracer = telemetry.tracer_provider.get_tracer(ours.module)
-    with caplog.at_level("INFO"), tracer.start_as_current_span("x", attributes={"openinference.span.kind": "LLM"}):
+    attributes = {"openinference.span.kind": "LLM"}
+    caplog.set_level("INFO", other_instrumentations.logger.name)
+    with tracer.start_as_current_span("x", attributes=attributes):
         app.ask("completion")
     (line,) = (each for each in caplog.messages if "AGENTOPS_INNER_CALLS" in each)
     assert line.endswith("=none, or that span: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=agentops_litellm.")
