@@ -343,8 +343,6 @@ _LOGGING_POINTS = (
     PatchPoint(_LOGGING, "Logging.post_call", f"{_HOOKS}:wrap_input_logging", CALLBACKS),
     PatchPoint(_LOGGING, "_init_custom_logger_compatible_class", f"{_OTHERS}:wrap_callback_factory", CALLBACKS),
 )
-# LiteLLM's proxy.
-_PROXY = (PatchPoint("litellm.proxy.proxy_server", "app", "agentops_otel_litellm.proxy.request:trace_requests"),)
 # Functions that send requests, to which the trace context is added.
 _SENDING = (
     PatchPoint("httpx._client", "Client.send", f"{_PROPAGATION}.wrap_send"),
@@ -385,6 +383,7 @@ _LIMITERS = (
 """Classes of the proxy that check rate limits. A configuration uses some of them."""
 
 _WORK = (
+    PatchPoint("litellm.proxy.proxy_server", "app", "agentops_otel_litellm.proxy.request:trace_requests"),
     PatchPoint("litellm.proxy.auth.user_api_key_auth", "user_api_key_auth", f"{_AUTHENTICATION}:trace_authentication"),
     *(
         PatchPoint(module, f"{name}.async_pre_call_hook", f"{_AUTHENTICATION}:trace_limits")
@@ -428,7 +427,6 @@ PATCH_POINTS: tuple[PatchPoint, ...] = (
     *_AROUND_CALLS,
     *_LOGGING_POINTS,
     *_SENDING,
-    *_PROXY,
     *_OTHER_INSTRUMENTATIONS,
     *_WORK,
 )

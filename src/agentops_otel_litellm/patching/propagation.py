@@ -27,13 +27,13 @@ from opentelemetry import propagate
 from opentelemetry.baggage import clear
 
 from agentops_otel_litellm import readers
-from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.call import Target
+from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.context import CURRENT, call_in, get_current
 from agentops_otel_litellm.invocation.finished_call import read_target
-from agentops_otel_litellm.invocation.invocation import Invocation
 from agentops_otel_litellm.patching.wrapping import Function
 
-_PROPAGATING = guard("sending the trace context to a gateway")
+_PROPAGATING = "sending the trace context to a gateway"
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -89,22 +89,25 @@ class Propagation:
         """
         context = get_current()
         invocation = call_in(context)
-        if invocation is None or not self.is_on or not self._is_receiver(invocation, url):
+        if invocation is None or not self.is_on:
+            return {}
+        is_call_of_proxy = readers.is_sent_to_proxy(invocation.logging)
+        if not self._servers and not is_call_of_proxy:  # as nearly all calls
+            return {}
+        if not self._is_receiver(url, read_target(invocation) if is_call_of_proxy else None):
             return {}
         headers: dict[str, str] = {}
         propagate.inject(headers, context if self._sends_baggage else clear(context))
         return {} if any(name.lower() in present for name in headers) else headers
 
-    def _is_receiver(self, invocation: Invocation, url: object) -> bool:
-        """Whether the trace context of a call is sent to the server of a URL."""
-        is_call_of_proxy = readers.is_sent_to_proxy(invocation.logging)
-        if not self._servers and not is_call_of_proxy:
-            return False
+    def _is_receiver(self, url: object, proxy: Target | None) -> bool:
+        """Whether the trace context of a call is sent to the server of a URL: one of the listed servers, or the
+        `proxy` to which the call is sent. A callback in the call may send requests to others.
+        """
         split = urlsplit(str(url))
         if any(server.has(split) for server in self._servers):
             return True
-        target = read_target(invocation) if is_call_of_proxy else None  # a callback may send requests elsewhere
-        return target is not None and target.address is not None and Server(target.address, target.port).has(split)
+        return proxy is not None and proxy.address is not None and Server(proxy.address, proxy.port).has(split)
 
     def wrap_send(self, send: Function) -> Function:
         """Wrap the method with which an httpx client sends a request."""
@@ -127,15 +130,19 @@ class Propagation:
     def _add_to(self, request: Any) -> None:  # noqa: ANN401 - httpx's request
         """Add the headers to a request of httpx."""
         if CURRENT in get_current():
-            with _PROPAGATING:
-                request.headers.update(self.headers_for(request.url, request.headers))
+            try:  # not a guard, which costs two calls, because this runs for each request
+                headers = self.headers_for(request.url, request.headers)
+                if headers:
+                    request.headers.update(headers)
+            except Exception as fault:  # must not reach the application
+                log_fault(_PROPAGATING, fault)
 
     def wrap_connect(self, init: Function) -> Function:
         """Wrap the constructor of a WebSocket connection (`websockets.connect`), as for a realtime session."""
 
         @wraps(init)
         def traced_init(connection: object, *args: object, **kwargs: object) -> None:
-            with _PROPAGATING:
+            with guard(_PROPAGATING):
                 url = args[0] if args else kwargs.get("uri")
                 kwargs = {**self._with_headers(url, kwargs, "additional_headers")}
             init(connection, *args, **kwargs)
@@ -147,7 +154,7 @@ class Propagation:
 
         @wraps(post)
         async def traced_post(*args: object, **kwargs: object) -> object:
-            with _PROPAGATING:
+            with guard(_PROPAGATING):
                 kwargs = {**self._with_headers(kwargs.get("api_base"), kwargs, "headers")}
             return await post(*args, **kwargs)
 
@@ -159,7 +166,7 @@ class Propagation:
         They are LiteLLM's binding, the request, and the application's arguments, by position and by name. The request,
         a frozen dataclass, has the latter, too.
         """
-        with _PROPAGATING:
+        with guard(_PROPAGATING):
             binding, request, by_position, by_name = args
             parameters = self._with_headers(by_name.get("api_base"), by_name, "extra_headers")
             if parameters is not by_name:

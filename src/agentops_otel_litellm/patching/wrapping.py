@@ -29,7 +29,7 @@ import sysconfig
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import wraps
 from types import CodeType, FunctionType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from agentops_otel_litellm.guard import log_fault
 from agentops_otel_litellm.invocation.context import CURRENT, SUPPRESSED, SUPPRESSED_EARLIER, get_current
@@ -62,6 +62,55 @@ def current_invocation() -> Invocation | None:
     if invocation is None or invocation.has_ended() or context.get(SUPPRESSED) or context.get(SUPPRESSED_EARLIER):
         return None
     return invocation
+
+
+# --- around a function --------------------------------------------------------------------------------------
+
+
+Started = TypeVar("Started")
+
+
+def wrapped_around(
+    function: Function,
+    start: Callable[[tuple[object, ...], dict[str, object]], Started | None],
+    finish: Callable[[Started, Outcome], None],
+) -> Function:
+    """Return the replacement of a function, which is asynchronous if the function is.
+
+    `start` runs before the function, with its arguments by position and by name. `finish` runs after it, with the
+    object that `start` returned and the outcome; it does not run if that object is `None`. Both must not raise.
+    """
+    if inspect.iscoroutinefunction(function):
+
+        @wraps(function)
+        async def wrapped_async(*args: object, **kwargs: object) -> object:
+            started = start(args, kwargs)
+            if started is None:
+                return await function(*args, **kwargs)
+            try:
+                result = await function(*args, **kwargs)
+            except BaseException as error:
+                finish(started, (None, error))
+                raise
+            finish(started, (result, None))
+            return result
+
+        return wrapped_async
+
+    @wraps(function)
+    def wrapped(*args: object, **kwargs: object) -> object:
+        started = start(args, kwargs)
+        if started is None:
+            return function(*args, **kwargs)
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            finish(started, (None, error))
+            raise
+        finish(started, (result, None))
+        return result
+
+    return wrapped
 
 
 # --- hooks --------------------------------------------------------------------------------------------------
@@ -188,39 +237,8 @@ class _Hooked(_HookOf):
     """A function of LiteLLM that is wrapped with a hook that is a generator function."""
 
     def wrapped(self) -> Function:
-        """Return the replacement of the function, which is asynchronous if the function is."""
-        function, start, finish = self._function, self._start, self._finish
-        if inspect.iscoroutinefunction(function):
-
-            @wraps(function)
-            async def hooked_async(*args: object, **kwargs: object) -> object:
-                recording = start(args, kwargs)
-                if recording is None:
-                    return await function(*args, **kwargs)
-                try:
-                    result = await function(*args, **kwargs)
-                except BaseException as error:
-                    finish(recording, (None, error))
-                    raise
-                finish(recording, (result, None))
-                return result
-
-            return hooked_async
-
-        @wraps(function)
-        def hooked(*args: object, **kwargs: object) -> object:
-            recording = start(args, kwargs)
-            if recording is None:
-                return function(*args, **kwargs)
-            try:
-                result = function(*args, **kwargs)
-            except BaseException as error:
-                finish(recording, (None, error))
-                raise
-            finish(recording, (result, None))
-            return result
-
-        return hooked
+        """Return the replacement of the function."""
+        return wrapped_around(self._function, self._start, self._finish)
 
     def _start(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Recording | None:
         """Run the hook until its `yield`. Return its generator; `None` if the hook is not for the current call, has

@@ -7,7 +7,7 @@ from dataclasses import replace
 from time import time_ns
 from typing import Any
 
-from agentops_otel_litellm.proxy.traced_work import Arguments, failure_of, traced_work
+from agentops_otel_litellm.proxy.traced_work import Arguments, traced_work
 from agentops_otel_litellm.readers.values import field, text
 from agentops_otel_litellm.work import CacheLookup, Prompt, Work
 
@@ -15,7 +15,7 @@ _PROXY = "litellm.proxy.proxy_server"
 
 
 def _start_cache_lookup(_arguments: Arguments) -> Work | None:
-    """A look-up of the proxy. In applications, the call itself shows whether the cache had the response."""
+    """A look-up of the proxy. In applications, the call itself shows whether the response is from the cache."""
     if _PROXY not in sys.modules:
         return None
     return Work(kind="cache", name="cache_lookup", started_at=time_ns())
@@ -44,8 +44,4 @@ def _start_prompt(arguments: Arguments) -> Work | None:
     return Work(kind="prompt", name=f"get_prompt {name}", prompt=prompt, started_at=time_ns())
 
 
-def _end_prompt(work: Work, _result: object, error: BaseException | None) -> Work:
-    return work if error is None else replace(work, failure=failure_of(error))
-
-
-trace_prompt = traced_work("recording a prompt", _start_prompt, _end_prompt)
+trace_prompt = traced_work("recording a prompt", _start_prompt)

@@ -49,7 +49,10 @@ class RequestTracing:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        span = _start(scope) if scope["type"] == "http" else None
+        if scope["type"] != "http":  # a WebSocket, or the lifespan of the application
+            await self._app(scope, receive, send)
+            return
+        span = _start(scope)
         if span is None:
             token = attach(_with_request_span(get_current()))
             try:

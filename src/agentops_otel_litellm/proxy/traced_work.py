@@ -11,10 +11,9 @@ Nothing that LiteLLM's function receives, returns or raises is changed.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import wraps
+from functools import partial
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ from agentops_otel_litellm.guard import log_fault
 from agentops_otel_litellm.invocation.context import attach, detach, get_current, is_suppressed
 from agentops_otel_litellm.operations import by_name, parameter_names
 from agentops_otel_litellm.patching.traced_functions import TRACING
+from agentops_otel_litellm.patching.wrapping import wrapped_around
 from agentops_otel_litellm.processors.errors import categorise
 from agentops_otel_litellm.work import Work
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from agentops_otel_litellm.call import Failure
-    from agentops_otel_litellm.patching.wrapping import Function, Wrapper
+    from agentops_otel_litellm.patching.wrapping import Function, Outcome, Wrapper
     from agentops_otel_litellm.telemetry import Telemetry
 
 Arguments = Mapping[str, object]
@@ -77,8 +77,9 @@ class WorkInProgress:
             self._context = Context({**set_span_in_context(self._span, outer), _WORK: self})
             self._token = attach(self._context)
 
-    def end(self, result: object, error: BaseException | None) -> None:
+    def end(self, outcome: Outcome) -> None:
         """Restore the context, read the outcome, and end the span."""
+        result, error = outcome
         try:
             if self._token is not None:
                 self._restore_context()
@@ -133,38 +134,7 @@ class _WorkPoint:
 
     def wrap(self, function: Function) -> Function:
         """Return the replacement of the function, which is asynchronous if the function is."""
-        names, begin = parameter_names(function), self._begin
-        if inspect.iscoroutinefunction(function):
-
-            @wraps(function)
-            async def traced_async(*args: object, **kwargs: object) -> object:
-                work = begin(names, args, kwargs)
-                if work is None:
-                    return await function(*args, **kwargs)
-                try:
-                    result = await function(*args, **kwargs)
-                except BaseException as error:
-                    work.end(None, error)
-                    raise
-                work.end(result, None)
-                return result
-
-            return traced_async
-
-        @wraps(function)
-        def traced_sync(*args: object, **kwargs: object) -> object:
-            work = begin(names, args, kwargs)
-            if work is None:
-                return function(*args, **kwargs)
-            try:
-                result = function(*args, **kwargs)
-            except BaseException as error:
-                work.end(None, error)
-                raise
-            work.end(result, None)
-            return result
-
-        return traced_sync
+        return wrapped_around(function, partial(self._begin, parameter_names(function)), WorkInProgress.end)
 
     def _begin(
         self, names: tuple[str, ...], args: tuple[object, ...], kwargs: dict[str, object]

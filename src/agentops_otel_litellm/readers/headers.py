@@ -6,18 +6,29 @@ without a prefix.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.readers.parameters import host_and_port
-from agentops_otel_litellm.readers.values import Rows, field, identifier, model_name, quantity, read_fields, text
+from agentops_otel_litellm.readers.values import (
+    NO_FIELDS,
+    Rows,
+    field,
+    identifier,
+    model_name,
+    quantity,
+    read_fields,
+    text,
+)
 from agentops_otel_litellm.response_headers import ResponseHeaders
 
-_PREFIX = "llm_provider-"
+PREFIX = "llm_provider-"
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-kong-request-id")
 _CALL_ID = "x-litellm-call-id"
 """Each response of a LiteLLM proxy has this header."""
+RESPONSE_COST = "x-litellm-response-cost"
+"""The price that a LiteLLM proxy has charged."""
 
 
 def _count(value: Any) -> int | None:
@@ -41,26 +52,31 @@ _ROWS: Rows = {
     "x-litellm-model-id": ("model_id", identifier),
     "x-litellm-model-group": ("model_group", model_name),
     "x-litellm-model-api-base": ("provider_address", _host),
-    "x-litellm-response-cost": ("response_cost", _price),
+    RESPONSE_COST: ("response_cost", _price),
     "x-litellm-key-spend": ("key_spend", quantity),
     "x-litellm-key-max-budget": ("key_max_budget", quantity),
     "x-litellm-attempted-retries": ("attempted_retries", _count),
     "x-litellm-attempted-fallbacks": ("attempted_fallbacks", _count),
 }
 """Header of a LiteLLM proxy → field, and its reader."""
-_PREFIXED_ROWS: Rows = {f"{_PREFIX}{name}": row for name, row in _ROWS.items()}
-_PREFIXED_REQUEST_IDS = tuple(f"{_PREFIX}{name}" for name in _REQUEST_IDS)
+_PREFIXED_ROWS: Rows = {f"{PREFIX}{name}": row for name, row in _ROWS.items()}
+_PREFIXED_CALL_ID = f"{PREFIX}{_CALL_ID}"
+_PREFIXED_REQUEST_IDS = tuple(f"{PREFIX}{name}" for name in _REQUEST_IDS)
+
+
+def provider_headers(result: Any) -> Mapping[str, Any]:
+    """The headers of a response or a stream, by LiteLLM's names with `PREFIX`; empty if there are none."""
+    headers = field(getattr(result, "_hidden_params", None), "additional_headers")
+    return headers if isinstance(headers, Mapping) else NO_FIELDS
 
 
 def read_response_headers(result: Any) -> ResponseHeaders | None:
     """Read the headers of a response or a stream; `None` if it has none that are recorded."""
-    headers = field(getattr(result, "_hidden_params", None), "additional_headers")
-    if not headers or not isinstance(headers, Mapping):
-        return None
-    request_id = next((found for name in _PREFIXED_REQUEST_IDS if (found := identifier(headers.get(name)))), None)
-    if f"{_PREFIX}{_CALL_ID}" in headers:
-        return _with_remaining_budget(ResponseHeaders(request_id=request_id, **read_fields(headers, _PREFIXED_ROWS)))
-    return None if request_id is None else ResponseHeaders(request_id=request_id)
+    headers = provider_headers(result)
+    found = _request_id_in(headers, _PREFIXED_REQUEST_IDS)
+    if _PREFIXED_CALL_ID in headers:
+        return _with_remaining_budget(ResponseHeaders(request_id=found, **read_fields(headers, _PREFIXED_ROWS)))
+    return None if found is None else ResponseHeaders(request_id=found)
 
 
 def read_error_headers(error: BaseException) -> ResponseHeaders | None:
@@ -68,9 +84,8 @@ def read_error_headers(error: BaseException) -> ResponseHeaders | None:
     headers = headers_of(error)
     if header(headers, _CALL_ID) is None:
         return None
-    return _with_remaining_budget(
-        ResponseHeaders(**read_fields({name: header(headers, name) for name in _ROWS}, _ROWS))
-    )
+    stated = {name: header(headers, name) for name in _ROWS}
+    return _with_remaining_budget(ResponseHeaders(**read_fields(stated, _ROWS)))
 
 
 def _with_remaining_budget(headers: ResponseHeaders) -> ResponseHeaders:
@@ -96,5 +111,9 @@ def header(headers: Any, name: str) -> str | None:
 
 def request_id(error: BaseException) -> str | None:
     """The provider's id of the request that failed."""
-    headers = headers_of(error)
-    return identifier(next((found for name in _REQUEST_IDS if (found := header(headers, name))), None))
+    return _request_id_in(headers_of(error), _REQUEST_IDS)
+
+
+def _request_id_in(headers: Any, names: Iterable[str]) -> str | None:
+    """The value of the first of these headers that is present."""
+    return identifier(next((found for name in names if (found := header(headers, name))), None))

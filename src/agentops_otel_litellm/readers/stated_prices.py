@@ -16,6 +16,7 @@ from typing import Any
 
 from agentops_otel_litellm.call import Cost, Usage
 from agentops_otel_litellm.providers import provider_named
+from agentops_otel_litellm.readers.headers import PREFIX, RESPONSE_COST, provider_headers
 from agentops_otel_litellm.readers.streams import Chunks, with_usage
 from agentops_otel_litellm.readers.usage_and_cost import (
     litellm_cost,
@@ -25,8 +26,6 @@ from agentops_otel_litellm.readers.usage_and_cost import (
 )
 from agentops_otel_litellm.readers.values import NO_FIELDS, field, fields_of, number, quantity, text
 
-_HEADER = "llm_provider-x-litellm-response-cost"
-"""LiteLLM's name of the header with which its proxy states the cost of a call."""
 _UPSTREAM_COST = "upstream_usage_cost"
 """LiteLLM's name of the provider's own `cost`, if LiteLLM has replaced it in the usage by its calculated cost."""
 _PREPAID = frozenset({"opencode_go"})
@@ -92,8 +91,7 @@ def _cost_in_usage(response: Any) -> Cost | None:
 
 def _cost_in_header(result: Any) -> Cost | None:
     """The cost in a header of LiteLLM's proxy. A cost of 0 is ignored: the proxy may have no price for the model."""
-    headers = field(getattr(result, "_hidden_params", None), "additional_headers")
-    cost = litellm_cost(quantity(headers.get(_HEADER))) if isinstance(headers, Mapping) else None
+    cost = litellm_cost(quantity(provider_headers(result).get(f"{PREFIX}{RESPONSE_COST}")))
     return replace(cost, source="gateway", certain=True) if cost is not None and cost.total else None
 
 

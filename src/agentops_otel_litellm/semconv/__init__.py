@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 
 from agentops_otel_litellm.semconv.agentops import AGENTOPS, AGENTOPS_WITHOUT_CONTENT
@@ -45,19 +45,23 @@ ENTRY_POINTS = "agentops_otel_litellm_vocabulary"
 
 def default_names(environment: Mapping[str, str]) -> tuple[str, ...]:
     """The names of the default vocabularies: those of all destinations."""
-    chosen = {name for names in _names_by_destination(environment) for name in names}
+    return _in_order(_names_by_destination(environment))
+
+
+def _in_order(by_destination: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """The names of the vocabularies for all destinations, in the order of `VOCABULARIES`."""
+    chosen = {name for names in by_destination for name in names}
     return tuple(name for name in VOCABULARIES if name in chosen)
 
 
-def _names_by_destination(environment: Mapping[str, str]) -> list[tuple[str, ...]]:
+def _names_by_destination(environment: Mapping[str, str]) -> set[Sequence[str]]:
     """The names of the vocabularies for each destination: a backend in AGENTOPS_BACKEND, AgentOps, or any other."""
-    backends = backends_in_use(environment)
-    found = [tuple(BACKENDS[name].conventions) for name in backends]
+    destinations = list(backends_in_use(environment))
     if sends_to_agentops(environment):
-        found.append(("gen_ai", "llm", "agentops"))
-    if not found or set(exporters("TRACES", environment)) - {AGENTOPS_EXPORTER, BACKENDS_EXPORTER}:
-        found.append(("gen_ai", "llm"))
-    return found
+        destinations.append("agentops")
+    if not destinations or set(exporters("TRACES", environment)) - {AGENTOPS_EXPORTER, BACKENDS_EXPORTER}:
+        destinations.append("otlp")
+    return {BACKENDS[name].conventions for name in destinations}
 
 
 def choose_vocabularies(
@@ -84,8 +88,9 @@ def choose_vocabularies(
 
 def _default(environment: Mapping[str, str], *, exporter_adds_content: bool) -> list[Vocabulary]:
     agentops = AGENTOPS_WITHOUT_CONTENT if exporter_adds_content else AGENTOPS
-    chosen = [agentops if name == "agentops" else VOCABULARIES[name] for name in default_names(environment)]
-    if len(set(_names_by_destination(environment))) == 1:
+    by_destination = _names_by_destination(environment)
+    chosen = [agentops if name == "agentops" else VOCABULARIES[name] for name in _in_order(by_destination)]
+    if len(by_destination) == 1:
         return chosen
     return [vocabulary.beside_others() for vocabulary in chosen]  # the exporters leave out what a backend does not read
 

@@ -371,26 +371,16 @@ class Settings(ProcessSettings, AgentOpsSettings, ContentSettings, GatewaySettin
         return None
 
 
-_FORMS = {
-    names: "a list of single values without commas",
-    kinds: "a list of single values without commas",
-    servers: "a list of single values without commas",
-    backend_names: "a list of single values without commas",
-    pairs: "a mapping of single values without commas",
-}
-"""Parser → what a configuration file must have for it, if that is not a single value."""
+_FORMS = {names: "list", kinds: "list", servers: "list", backend_names: "list", pairs: "mapping"}
+"""Parser → the form that a configuration file must have for it, if that is not a single value."""
 
 
 def parse_setting(declared: Field[object], text: str, option: Option | None = None) -> object:
     """Parse the value of a variable, or of an option in a file. Raises a ValueError that describes accepted values."""
     parse = declared.metadata["parse"]
-    form = "value" if option is None else option.form
-    if (
-        form == "other"
-        or (form == "list" and parse not in (names, kinds, servers, backend_names))
-        or (form == "mapping" and parse is not pairs)
-    ):
-        raise ValueError(_FORMS.get(parse, "a single value"))
+    expected, found = _FORMS.get(parse), "value" if option is None else option.form
+    if found not in {"value", expected}:
+        raise ValueError(f"a {expected} of single values without commas" if expected else "a single value")
     return parse(text)
 
 
