@@ -33,7 +33,7 @@ LITELLM = "litellm >= 1.72, != 1.82.7, != 1.82.8, != 1.107.*"
 
 @cache
 def _wrapper_named(name: str) -> Callable[..., Any]:
-    """The wrapper of a patch point, from its entry point."""
+    """Import the wrapper of a patch point, given its name as `package.module:name`."""
     wrapper: Callable[..., Any] = resolve_name(name)
     return wrapper
 

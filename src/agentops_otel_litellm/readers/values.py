@@ -321,8 +321,8 @@ def _read_first(read: Callable[[Any], Item], values: Iterable[Any]) -> list[Item
 
 
 def read_messages(read: Callable[[Any], Message], values: Collection[Any]) -> tuple[Message, ...]:
-    """Read the messages of a request. Instructions at the beginning are read first, then the other messages from the
-    last to the first.
+    """Read the messages of a request, and return them in their order. If the limits do not suffice for all, those that
+    are kept are an instruction at the beginning and the last messages.
     """
     items = list(values)
     opening = int(bool(items) and text(field(items[0], "role")) in INSTRUCTING)
