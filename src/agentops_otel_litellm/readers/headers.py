@@ -115,5 +115,7 @@ def request_id(error: BaseException) -> str | None:
 
 
 def _request_id_in(headers: Any, names: Iterable[str]) -> str | None:
-    """The value of the first of these headers that is present."""
-    return identifier(next((found for name in names if (found := header(headers, name))), None))
+    """The first id in these headers."""
+    if not hasattr(headers, "get"):
+        return None
+    return next(filter(None, map(identifier, filter(None, map(headers.get, names)))), None)
